@@ -8,20 +8,13 @@
 const char *mw_status_name(mw_status status)
 {
   switch (status) {
-  case MW_OK:
-    return "ok";
-  case MW_ERROR_IO:
-    return "input or output failed";
-  case MW_ERROR_FORMAT:
-    return "broken or unknown file";
-  case MW_ERROR_ARGUMENT:
-    return "value out of range";
-  case MW_ERROR_MODEL:
-    return "model missing or unfit";
-  case MW_ERROR_MEMORY:
-    return "out of memory";
-  case MW_ERROR_CANCELLED:
-    return "cancelled";
+  case MW_OK: return "ok";
+  case MW_ERROR_IO: return "input or output failed";
+  case MW_ERROR_FORMAT: return "broken or unknown file";
+  case MW_ERROR_ARGUMENT: return "value out of range";
+  case MW_ERROR_MODEL: return "model missing or unfit";
+  case MW_ERROR_MEMORY: return "out of memory";
+  case MW_ERROR_CANCELLED: return "cancelled";
   }
   return "unknown status";
 }
