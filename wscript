@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The whole build. core/*.c make a library, host/*.c the program `meanwave`, tests/test_*.c one program
+# each, tests/golden*.c the program `golden`; adding a file to one of these folders needs no change
+# here. A file named *_avx2.c, *_avx512.c or *_neon.c is built only where its compiler flags exist.
+
+import atexit
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from waflib import Utils
+
+APPNAME = "meanwave"
+VERSION = "0.1.0"
+top = "."
+out = "build"
+
+WARNINGS = ("-Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes "
+            "-Wundef -Wvla -Wwrite-strings").split()
+INSTRUCTION_SETS = {
+    "avx2": (("x86_64", "amd64"), ["-mavx2", "-mfma", "-mf16c"]),
+    "avx512": (("x86_64", "amd64"), ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq",
+                                     "-mavx512vnni", "-mavx2", "-mfma", "-mf16c"]),
+    "neon": (("aarch64", "arm64"), []),
+}
+TEST_SECONDS = 120
+
+
+def options(opt):
+    opt.load("compiler_c")
+    opt.add_option("--debug", action="store_true", help="no optimisation, all symbols")
+    opt.add_option("--sanitize", default="", metavar="LIST",
+                   help="address,undefined or thread: build with these sanitizers")
+    opt.add_option("--werror", action="store_true", help="warnings are errors")
+
+
+def configure(conf):
+    conf.load("compiler_c gnu_dirs")
+    for package, name in (("fftw3f", "FFTW"), ("sndfile", "SNDFILE"), ("portaudio-2.0", "PORTAUDIO"),
+                          ("lv2", "LV2"), ("cmocka", "CMOCKA")):
+        conf.check_cfg(package=package, uselib_store=name, args="--cflags --libs")
+    conf.check_cc(lib="m", uselib_store="M")
+    flags = ["-std=gnu11", "-g", "-fPIC", "-pthread", "-fvisibility=hidden", "-ffp-contract=off"]
+    flags += ["-O0"] if conf.options.debug else ["-O2"]
+    flags += WARNINGS
+    if conf.options.werror:
+        flags.append("-Werror")
+    links = ["-pthread"]
+    if conf.options.sanitize:
+        sanitizers = ["-fsanitize=" + conf.options.sanitize, "-fno-omit-frame-pointer",
+                      "-fno-sanitize-recover=all"]
+        flags += sanitizers
+        links += sanitizers
+    conf.env.append_value("CFLAGS", flags)
+    conf.env.append_value("LINKFLAGS", links)
+    machine = conf.env.DEST_CPU
+    conf.env.INSTRUCTION_SETS = [name for name, (machines, _) in INSTRUCTION_SETS.items()
+                                 if machine in machines]
+    for name in conf.env.INSTRUCTION_SETS:
+        conf.define("MW_HAVE_" + name.upper(), 1)
+    conf.define("MW_VERSION", VERSION)
+    conf.define("MW_DATA_DIR", os.path.join(conf.env.DATADIR, "meanwave"))
+    variant = "debug" if conf.options.debug else "release"
+    if conf.options.sanitize:
+        variant += ", sanitizers " + conf.options.sanitize
+    conf.define("MW_BUILD", variant)
+    conf.env.append_value("DEFINES", ["_GNU_SOURCE"])
+
+
+def instruction_set(node):
+    match = re.search(r"_(avx2|avx512|neon)\.c$", node.name)
+    return match.group(1) if match else None
+
+
+def build(bld):
+    libraries = "FFTW SNDFILE M"
+    sources = bld.path.ant_glob("core/*.c")
+    plain = [node for node in sources if instruction_set(node) is None]
+    objects = []
+    for name in bld.env.INSTRUCTION_SETS:
+        chosen = [node for node in sources if instruction_set(node) == name]
+        if chosen:
+            bld.objects(source=chosen, target="core_" + name, includes="core", use=libraries,
+                        cflags=INSTRUCTION_SETS[name][1])
+            objects.append("core_" + name)
+    bld.stlib(source=plain, target="core", includes="core", use=[*objects, *libraries.split()],
+              export_includes="core")
+    if bld.path.ant_glob("host/*.c"):
+        bld.program(source=bld.path.ant_glob("host/*.c"), target="meanwave", includes="host",
+                    use="core PORTAUDIO " + libraries)
+    support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c"])
+    if support:
+        bld.objects(source=support, target="test_support", includes="tests", use="core CMOCKA")
+    helpers = " test_support" if support else ""
+    for node in bld.path.ant_glob("tests/test_*.c"):
+        bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
+                    install_path=None, use="core CMOCKA " + libraries + helpers)
+    golden = bld.path.ant_glob("tests/golden*.c")
+    if golden:
+        bld.program(source=golden, target="tests/golden", includes="tests", install_path=None,
+                    use="core " + libraries + helpers)
+    for folder in ("models", "presets"):
+        files = bld.path.ant_glob(folder + "/**/*", excl="**/*.md")
+        bld.install_files("${DATADIR}/meanwave/" + folder, files,
+                          cwd=bld.path.find_dir(folder), relative_trick=True)
+    bld.add_post_fun(write_compile_database)
+
+
+def write_compile_database(bld):
+    """compile_commands.json for editors and clang-tidy."""
+    entries = []
+    for group in bld.groups:
+        for generator in group:
+            for task in getattr(generator, "compiled_tasks", []):
+                command = (Utils.to_list(task.env.CC) + task.env.CFLAGS +
+                           ["-D" + define for define in task.env.DEFINES] +
+                           ["-I" + path for path in task.env.INCPATHS] +
+                           ["-c", task.inputs[0].abspath(), "-o", task.outputs[0].abspath()])
+                entries.append({"directory": bld.bldnode.abspath(), "arguments": command,
+                                "file": task.inputs[0].abspath()})
+    bld.path.make_node("compile_commands.json").write(json.dumps(entries, indent=1))
+
+
+# ---- check and demo ----
+
+def ensure_built(ctx, configure_options):
+    """Configures when that was never done, then builds; the commands of a user do the same."""
+    waf = [sys.executable, os.path.join(ctx.path.abspath(), "waf")]
+    if not os.path.isfile(os.path.join(ctx.path.abspath(), out, "c4che", "_cache.py")):
+        run_or_fail(ctx, waf + ["configure"] + configure_options)
+    run_or_fail(ctx, waf + ["build"])
+
+
+def run_or_fail(ctx, command):
+    if subprocess.run(command, cwd=ctx.path.abspath()).returncode:
+        ctx.fatal("failed: " + " ".join(command[1:]))
+
+
+def test_environment(ctx):
+    source = ctx.path.abspath()
+    return dict(os.environ, MEANWAVE_TEST_DATA=os.path.join(source, "tests", "data"),
+                MEANWAVE_MODELS=os.path.join(source, "models"),
+                MEANWAVE_PRESETS=os.path.join(source, "presets"),
+                MEANWAVE_PROGRAM=os.path.join(source, out, "meanwave"))
+
+
+def run_test(name, command, environment):
+    """One test program: its name, tests passed, tests failed, what it printed."""
+    try:
+        ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=TEST_SECONDS)
+        text = ran.stdout.decode("utf-8", "replace")
+        code = ran.returncode
+    except subprocess.TimeoutExpired as expired:
+        text = (expired.stdout or b"").decode("utf-8", "replace") + "\ntook longer than %d s" % TEST_SECONDS
+        code = 1
+    passed = re.findall(r"\[  PASSED  \] (\d+) test", text)
+    failed = re.findall(r"\[  FAILED  \] (\d+) test", text)
+    good = int(passed[-1]) if passed else int(code == 0)
+    bad = int(failed[-1]) if failed else 0
+    if code != 0 and bad == 0:
+        bad = 1
+        good = good if passed else 0
+    return name, good, bad, text
+
+
+def clang_warnings(ctx):
+    """The same sources through clang, warnings as errors, where clang is installed."""
+    if shutil.which("clang") is None:
+        return []
+    database = json.loads(ctx.path.find_node("compile_commands.json").read())
+
+    def syntax(entry):
+        kept = entry["arguments"][1:-4]
+        return subprocess.run(["clang", "-fsyntax-only", "-Werror"] + kept + [entry["file"]],
+                              cwd=entry["directory"], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+
+    results = []
+    with ThreadPoolExecutor(2) as workers:
+        for entry, ran in zip(database, workers.map(syntax, database)):
+            name = "clang " + os.path.relpath(entry["file"], ctx.path.abspath())
+            results.append((name, int(ran.returncode == 0), int(ran.returncode != 0),
+                            ran.stdout.decode("utf-8", "replace")))
+    return results
+
+
+def check(ctx):
+    """builds with warnings as errors and runs every test"""
+    ensure_built(ctx, ["--werror"])
+    build_folder = ctx.path.find_node(out)
+    environment = test_environment(ctx)
+    jobs = []
+    for node in ctx.path.ant_glob("tests/test_*.c"):
+        program = os.path.join(build_folder.abspath(), "tests", node.name[:-2])
+        jobs.append((node.name[:-2], [program]))
+    for folder in ctx.path.ant_glob("tests/data/golden/*/*", dir=True, src=False):
+        program = os.path.join(build_folder.abspath(), "tests", "golden")
+        jobs.append(("golden " + folder.path_from(ctx.path.find_node("tests/data/golden")),
+                     [program, folder.abspath()]))
+    for node in ctx.path.ant_glob("tests/*.sh"):
+        jobs.append((node.name, ["bash", node.abspath()]))
+    with ThreadPoolExecutor(2) as workers:
+        results = list(workers.map(lambda job: run_test(job[0], job[1], environment), jobs))
+    results += clang_warnings(ctx)
+    passed = sum(good for _, good, _, _ in results)
+    failed = sum(bad for _, _, bad, _ in results)
+    for name, good, bad, text in results:
+        if bad:
+            print("---- %s\n%s" % (name, text.rstrip()))
+    for name, good, bad, _ in results:
+        print("%-44s %4d passed%s" % (name, good, ", %d FAILED" % bad if bad else ""))
+    # waf prints a line of its own when a command ends; the sum is the last line all the same
+    atexit.register(print, "%d passed, %d failed" % (passed, failed), flush=True)
+    if failed or not passed:
+        ctx.fatal("check failed")
