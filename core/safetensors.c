@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// safetensors: uint64 header length (little-endian), a JSON header
+//   {"__metadata__": {key: text}, name: {"dtype", "shape", "data_offsets": [begin, end]}, ...}
+// then the data; offsets count from the end of the header.
+#include "weights_internal.h"
+
+#include <string.h>
+
+#include "json.h"
+
+enum { HEADER_LIMIT = 100 << 20 };
+#define LARGEST_EXACT ((size_t)1 << 53)
+
+static bool dtype_from_name(const char *name, tensor_dtype *dtype)
+{
+  for (tensor_dtype d = TENSOR_F32; d <= TENSOR_BOOL; d++) {
+    if (strcmp(name, tensor_dtype_name(d)) == 0) {
+      *dtype = d;
+      return true;
+    }
+  }
+  return false;
+}
+
+static mw_status read_tensor(weights *w, const json_node *entry, const unsigned char *data,
+                             size_t data_bytes, mw_error *error)
+{
+  const json_node *shape = json_get(entry, "shape");
+  const json_node *offsets = json_get(entry, "data_offsets");
+  const char *dtype_name = json_string_or(json_get(entry, "dtype"), "");
+  tensor_dtype dtype;
+  size_t dims[TENSOR_RANK_LIMIT];
+  unsigned rank = 0;
+  size_t begin;
+  size_t end;
+  if (!dtype_from_name(dtype_name, &dtype))
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s has unknown type '%s'", w->path,
+                   entry->key, dtype_name);
+  if (shape == NULL || shape->type != JSON_ARRAY || shape->length > TENSOR_RANK_LIMIT ||
+      offsets == NULL || offsets->type != JSON_ARRAY || offsets->length != 2)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: broken shape or offsets", w->path,
+                   entry->key);
+  for (const json_node *d = shape->first; d != NULL; d = d->next)
+    if (!json_size(d, 0, LARGEST_EXACT, &dims[rank++]))
+      return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: broken shape", w->path, entry->key);
+  if (!json_size(offsets->first, 0, data_bytes, &begin) ||
+      !json_size(offsets->first->next, begin, data_bytes, &end))
+    return mw_fail(error, MW_ERROR_FORMAT,
+                   "%s: tensor %s lies outside the file; is the download complete?", w->path,
+                   entry->key);
+  mw_status status =
+      weights_add(w, entry->key, dtype, rank, dims, NULL, data + begin, end - begin, 0, error);
+  if (status != MW_OK) return status;
+  const tensor *t = &w->tensors[w->count - 1];
+  if (t->count * tensor_dtype_bytes(dtype) != end - begin)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: %zu bytes for %zu elements of %s",
+                   w->path, entry->key, end - begin, t->count, dtype_name);
+  return MW_OK;
+}
+
+static const char *keep(weights *w, const char *text)
+{
+  size_t length = strlen(text);
+  char *copy = arena_take(w->memory, length + 1, 1);
+  if (copy != NULL) memcpy(copy, text, length + 1);
+  return copy;
+}
+
+static mw_status read_metadata(weights *w, const json_node *metadata, mw_error *error)
+{
+  if (metadata->type != JSON_OBJECT)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: __metadata__ is not an object", w->path);
+  w->metadata = arena_take(w->memory, metadata->length, sizeof *w->metadata);
+  if (w->metadata == NULL) return mw_fail_memory(error, "reading metadata");
+  for (const json_node *entry = metadata->first; entry != NULL; entry = entry->next) {
+    const char *key = keep(w, entry->key);
+    const char *value = keep(w, json_string_or(entry, ""));
+    if (key == NULL || value == NULL) return mw_fail_memory(error, "reading metadata");
+    w->metadata[w->metadata_count++] = (struct metadata_entry){key, value};
+  }
+  return MW_OK;
+}
+
+mw_status safetensors_read(weights *w, mw_error *error)
+{
+  uint64_t length = 0;
+  for (int i = 7; i >= 0; i--) length = length << 8 | w->bytes[i];
+  if (length > w->size - 8 || length > HEADER_LIMIT)
+    return mw_fail(error, MW_ERROR_FORMAT,
+                   "%s: header of %llu bytes does not fit; is the download complete?", w->path,
+                   (unsigned long long)length);
+  json *header;
+  mw_status status =
+      json_parse(&header, (const char *)w->bytes + 8, (size_t)length, w->path, error);
+  if (status != MW_OK) return status;
+  const json_node *root = json_root(header);
+  if (root->type != JSON_OBJECT)
+    status = mw_fail(error, MW_ERROR_FORMAT, "%s: the header is not an object", w->path);
+  const unsigned char *data = w->bytes + 8 + length;
+  size_t data_bytes = w->size - 8 - (size_t)length;
+  for (const json_node *entry = root->first; status == MW_OK && entry != NULL; entry = entry->next)
+    status = strcmp(entry->key, "__metadata__") == 0
+                 ? read_metadata(w, entry, error)
+                 : read_tensor(w, entry, data, data_bytes, error);
+  json_free(header);
+  return status;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A file of weights: mapped, its container recognised, its tensors found by name.
+#include "weights_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME_LIMIT = 1024 };
+
+static bool multiply(size_t a, size_t b, size_t *product)
+{
+  return !__builtin_mul_overflow(a, b, product);
+}
+
+// The largest element index a shape and its strides reach; false on overflow.
+static bool last_element(unsigned rank, const size_t *shape, const size_t *stride, size_t *last)
+{
+  *last = 0;
+  for (unsigned d = 0; d < rank; d++) {
+    size_t reach;
+    if (!multiply(shape[d] - 1, stride[d], &reach)) return false;
+    if (__builtin_add_overflow(*last, reach, last)) return false;
+  }
+  return true;
+}
+
+static bool grow(weights *w)
+{
+  if (w->count < w->capacity) return true;
+  size_t capacity = w->capacity > 0 ? 2 * w->capacity : 64;
+  tensor *larger = realloc(w->tensors, capacity * sizeof *larger);
+  if (larger == NULL) return false;
+  w->tensors = larger;
+  w->capacity = capacity;
+  return true;
+}
+
+mw_status weights_add(weights *w, const char *name, tensor_dtype dtype, unsigned rank,
+                      const size_t *shape, const size_t *stride, const unsigned char *data,
+                      size_t data_bytes, size_t offset, mw_error *error)
+{
+  size_t length = strlen(name);
+  if (length > NAME_LIMIT)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: a tensor's name is longer than %d bytes", w->path,
+                   NAME_LIMIT);
+  if (rank > TENSOR_RANK_LIMIT)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s has %u dimensions; at most %d", w->path,
+                   name, rank, TENSOR_RANK_LIMIT);
+  tensor t = {.dtype = dtype, .rank = rank, .count = 1, .contiguous = true};
+  for (unsigned d = rank; d-- > 0;) {
+    t.shape[d] = shape[d];
+    t.stride[d] = stride != NULL ? stride[d] : t.count;
+    if (shape[d] > 1 && t.stride[d] != t.count) t.contiguous = false;
+    if (!multiply(t.count, shape[d], &t.count))
+      return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: its size overflows", w->path, name);
+  }
+  size_t elements = data_bytes / tensor_dtype_bytes(dtype);
+  size_t last = 0;
+  if (t.count > 0 && (!last_element(rank, t.shape, t.stride, &last) || offset >= elements ||
+                      last >= elements - offset))
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s reaches beyond its data (%zu bytes)",
+                   w->path, name, data_bytes);
+  // Overlapping strides may describe billions of elements over a few bytes; no model does.
+  if (t.count > elements)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s has %zu elements over %zu stored ones",
+                   w->path, name, t.count, elements);
+  if (t.count > 0) t.data = data + offset * tensor_dtype_bytes(dtype);
+  char *copy = arena_take(w->memory, length + 1, 1);
+  if (copy == NULL || !grow(w)) return mw_fail_memory(error, "listing tensors");
+  memcpy(copy, name, length + 1);
+  t.name = copy;
+  w->tensors[w->count++] = t;
+  return MW_OK;
+}
+
+static uint64_t hash_name(const char *name)
+{
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (; *name != '\0'; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001B3u;
+  return hash ^ hash >> 32;
+}
+
+static mw_status build_index(weights *w, mw_error *error)
+{
+  size_t buckets = 16;
+  while (buckets < 2 * w->count) buckets *= 2;
+  w->buckets = calloc(buckets, sizeof *w->buckets);
+  if (w->buckets == NULL || w->count >= UINT32_MAX) return mw_fail_memory(error, "listing tensors");
+  w->bucket_mask = buckets - 1;
+  for (size_t i = 0; i < w->count; i++) {
+    size_t at = hash_name(w->tensors[i].name) & w->bucket_mask;
+    for (; w->buckets[at] != 0; at = (at + 1) & w->bucket_mask)
+      if (strcmp(w->tensors[w->buckets[at] - 1].name, w->tensors[i].name) == 0)
+        return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s occurs twice", w->path,
+                       w->tensors[i].name);
+    w->buckets[at] = (uint32_t)i + 1;
+  }
+  return MW_OK;
+}
+
+static mw_status map_file(weights *w, mw_error *error)
+{
+  int file = open(w->path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return mw_fail(error, MW_ERROR_IO, "%s: %s", w->path, strerror(errno));
+  struct stat about;
+  if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
+    close(file);
+    return mw_fail(error, MW_ERROR_IO, "%s: not a file", w->path);
+  }
+  w->size = (size_t)about.st_size;
+  void *mapped = w->size > 0 ? mmap(NULL, w->size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+  close(file);
+  if (w->size == 0) return mw_fail(error, MW_ERROR_FORMAT, "%s: the file is empty", w->path);
+  if (mapped == MAP_FAILED)
+    return mw_fail(error, MW_ERROR_IO, "%s: could not be mapped: %s", w->path, strerror(errno));
+  w->bytes = mapped;
+  return MW_OK;
+}
+
+static mw_status read_container(weights *w, mw_error *error)
+{
+  const unsigned char *b = w->bytes;
+  if (w->size >= 4 && memcmp(b, "PK\3\4", 4) == 0) return torch_read(w, error);
+  if (w->size >= 2 && b[0] == 0x80 && b[1] >= 2 && b[1] <= 5)
+    return mw_fail(error, MW_ERROR_FORMAT,
+                   "%s: PyTorch's format from before 1.6; save it again with a newer torch.save",
+                   w->path);
+  if (w->size >= 9 && b[8] == '{') return safetensors_read(w, error);
+  return mw_fail(error, MW_ERROR_FORMAT,
+                 "%s: neither safetensors nor a PyTorch archive; is the download complete?",
+                 w->path);
+}
+
+mw_status weights_open(weights **opened, const char *path, mw_error *error)
+{
+  weights *w = calloc(1, sizeof *w);
+  mw_status status = MW_ERROR_MEMORY;
+  if (w != NULL) {
+    w->memory = arena_new();
+    w->path = strdup(path);
+  }
+  if (w == NULL || w->memory == NULL || w->path == NULL) {
+    mw_fail_memory(error, "opening weights");
+    goto fail;
+  }
+  status = map_file(w, error);
+  if (status == MW_OK) status = read_container(w, error);
+  if (status == MW_OK) status = build_index(w, error);
+  if (status != MW_OK) goto fail;
+  *opened = w;
+  return MW_OK;
+fail:
+  weights_close(w);
+  return status;
+}
+
+void weights_close(weights *w)
+{
+  if (w == NULL) return;
+  if (w->bytes != NULL) munmap((void *)w->bytes, w->size);
+  free(w->buckets);
+  free(w->tensors);
+  free(w->path);
+  arena_free(w->memory);
+  free(w);
+}
+
+const char *weights_path(const weights *w)
+{
+  return w->path;
+}
+
+size_t weights_count(const weights *w)
+{
+  return w->count;
+}
+
+const tensor *weights_at(const weights *w, size_t index)
+{
+  return index < w->count ? &w->tensors[index] : NULL;
+}
+
+const tensor *weights_find(const weights *w, const char *name)
+{
+  for (size_t at = hash_name(name) & w->bucket_mask; w->buckets[at] != 0;
+       at = (at + 1) & w->bucket_mask) {
+    const tensor *t = &w->tensors[w->buckets[at] - 1];
+    if (strcmp(t->name, name) == 0) return t;
+  }
+  return NULL;
+}
+
+const char *weights_metadata(const weights *w, const char *key)
+{
+  for (size_t i = 0; i < w->metadata_count; i++)
+    if (strcmp(w->metadata[i].key, key) == 0) return w->metadata[i].value;
+  return NULL;
+}
+
+weights_view weights_under(const weights *file, const char *prefix)
+{
+  weights_view view = {.file = file};
+  snprintf(view.prefix, sizeof view.prefix, "%s", prefix);
+  return view;
+}
+
+weights_view weights_within(const weights_view *view, const char *prefix)
+{
+  weights_view inner = {.file = view->file};
+  snprintf(inner.prefix, sizeof inner.prefix, "%s%s", view->prefix, prefix);
+  return inner;
+}
+
+const tensor *weights_view_find(const weights_view *view, const char *name)
+{
+  char full[NAME_LIMIT + sizeof view->prefix];
+  if (snprintf(full, sizeof full, "%s%s", view->prefix, name) >= (int)sizeof full) return NULL;
+  return weights_find(view->file, full);
+}
+
+static void write_shape(char *out, size_t size, unsigned rank, const size_t *shape)
+{
+  size_t at = (size_t)snprintf(out, size, "[");
+  for (unsigned d = 0; d < rank && at < size; d++) {
+    const char *comma = d > 0 ? ", " : "";
+    if (shape[d] == ANY_SIZE)
+      at += (size_t)snprintf(out + at, size - at, "%s*", comma);
+    else
+      at += (size_t)snprintf(out + at, size - at, "%s%zu", comma, shape[d]);
+  }
+  if (at < size) snprintf(out + at, size - at, "]");
+}
+
+mw_status weights_need(const tensor **found, const weights_view *view, const char *name,
+                       unsigned rank, const size_t *shape, mw_error *error)
+{
+  char wanted[128];
+  char present[128];
+  const tensor *t = weights_view_find(view, name);
+  write_shape(wanted, sizeof wanted, rank, shape);
+  if (t == NULL)
+    return mw_fail(error, MW_ERROR_MODEL, "%s: tensor %s%s %s is missing", view->file->path,
+                   view->prefix, name, wanted);
+  bool fits = t->rank == rank;
+  for (unsigned d = 0; fits && d < rank; d++)
+    fits = shape[d] == ANY_SIZE || t->shape[d] == shape[d];
+  if (!fits) {
+    write_shape(present, sizeof present, t->rank, t->shape);
+    return mw_fail(error, MW_ERROR_MODEL, "%s: tensor %s%s: wanted %s, found %s", view->file->path,
+                   view->prefix, name, wanted, present);
+  }
+  *found = t;
+  return MW_OK;
+}
+
+mw_status weights_read(const weights_view *view, const char *name, unsigned rank,
+                       const size_t *shape, float *out, mw_error *error)
+{
+  const tensor *t;
+  mw_status status = weights_need(&t, view, name, rank, shape, error);
+  if (status == MW_OK) tensor_read(t, 0, t->count, out);
+  return status;
+}
