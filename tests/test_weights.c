@@ -79,9 +79,9 @@ static void a_zip_with_shared_strided_and_typed_storages_reads_exactly(void **st
 static void the_three_containers_of_one_network_agree(void **state)
 {
   (void)state;
-  weights *plain = open_golden("meanvc/dit_single/dit.safetensors");
-  weights *script = open_golden("meanvc/dit_single/dit_torchscript.pt");
-  weights *training = open_golden("meanvc/dit_single/dit_train_ckpt.pt");
+  weights *plain = open_golden("../weights/dit.safetensors");
+  weights *script = open_golden("../weights/dit_torchscript.pt");
+  weights *training = open_golden("../weights/dit_train_ckpt.pt");
   assert_true(weights_count(plain) > 40);
   weights_view averaged = weights_under(training, "ema_model_state_dict.ema_model.");
   for (size_t i = 0; i < weights_count(plain); i++) {
@@ -118,7 +118,7 @@ static void the_old_format_is_named(void **state)
 static void a_wrong_tensor_is_one_line_with_file_name_wanted_and_found(void **state)
 {
   (void)state;
-  weights *w = open_golden("meanvc/dit_single/dit.safetensors");
+  weights *w = open_golden("../weights/dit.safetensors");
   weights_view view = weights_under(w, "proj_out.");
   const tensor *t;
   mw_error error;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+//   golden DIR...
+// Runs each folder of the golden form and prints a line an array; exit 1 when one is beyond its
+// tolerance or cannot be run, 2 on wrong use.
+#include "golden.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  void (*run)(golden_run *);
+} cases[] = {
+    {"containers", golden_containers},
+    {"fbank", golden_fbank},
+    {"host_normal_rng", golden_normal_noise},
+    {"mel", golden_mel_meanaudio},
+    {"mel_v1", golden_mel_meanvc},
+    {"mel_v2", golden_mel_meanvc2},
+};
+
+void golden_fail(golden_run *run, const char *line)
+{
+  printf("  FAILED: %s\n", line);
+  run->failed = true;
+}
+
+bool golden_input(golden_run *run, npy *array, const char *file)
+{
+  if (npy_open(array, run->folder, file)) return true;
+  golden_fail(run, file);
+  return false;
+}
+
+void golden_compare(golden_run *run, const char *file, const float *values, size_t count,
+                    double tolerance)
+{
+  npy wanted;
+  double largest = 0.0;
+  double error = 0.0;
+  if (!golden_input(run, &wanted, file)) return;
+  bool good = wanted.count == count;
+  for (size_t i = 0; good && i < count; i++) {
+    double difference = fabs((double)values[i] - (double)wanted.values[i]);
+    largest = fmax(largest, fabs((double)wanted.values[i]));
+    // a NaN must fail: fmax would drop it
+    if (!(difference <= error)) error = isnan(difference) ? INFINITY : difference;
+  }
+  double relative = error == 0.0 ? 0.0 : error / fmax(largest, 1e-30);
+  good = good && relative <= tolerance;
+  if (wanted.count != count)
+    printf("  %-36s %zu values, wanted %zu  FAILED\n", file, count, wanted.count);
+  else
+    printf("  %-36s absolute %.2e  relative %.2e  tolerance %.0e%s\n", file, error, relative,
+           tolerance, good ? "" : "  FAILED");
+  run->failed = run->failed || !good;
+  npy_free(&wanted);
+}
+
+static bool run_folder(const char *folder)
+{
+  char path[4096];
+  json *config;
+  mw_error error;
+  snprintf(path, sizeof path, "%s/config.json", folder);
+  if (json_open(&config, path, &error) != MW_OK) {
+    fprintf(stderr, "%s\n", error.text);
+    return false;
+  }
+  golden_run run = {.folder = folder, .config = json_root(config)};
+  const char *name = json_string_or(json_get(run.config, "case"), "");
+  bool known = false;
+  printf("%s\n", folder);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    if (strcmp(cases[i].name, name) != 0) continue;
+    cases[i].run(&run);
+    known = true;
+  }
+  if (!known) {
+    printf("  FAILED: this program has no case '%s'\n", name);
+    run.failed = true;
+  }
+  json_free(config);
+  return !run.failed;
+}
+
+int main(int count, char **arguments)
+{
+  bool good = true;
+  if (count < 2) {
+    fprintf(stderr, "usage: golden DIR...\n");
+    return 2;
+  }
+  for (int i = 1; i < count; i++) good = run_folder(arguments[i]) && good;
+  return good ? 0 : 1;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Golden folders: config.json, checkpoints and arrays written by the official code. A case is a
+// function that computes what the folder holds and compares; golden.c lists them by the name that
+// config.json gives under "case".
+#ifndef MEANWAVE_TESTS_GOLDEN_H
+#define MEANWAVE_TESTS_GOLDEN_H
+
+#include "json.h"
+#include "npy.h"
+
+typedef struct {
+  const char *folder;
+  const json_node *config;
+  bool failed;
+} golden_run;
+
+// Compares with the array FILE and prints the largest absolute error, and the largest error
+// relative to the array's largest magnitude, which must not exceed `tolerance`.
+void golden_compare(golden_run *run, const char *file, const float *values, size_t count,
+                    double tolerance);
+// An input: false (and the run has failed) when it cannot be read.
+bool golden_input(golden_run *run, npy *array, const char *file);
+// The run has failed for another reason, told in one line.
+void golden_fail(golden_run *run, const char *line);
+
+void golden_fbank(golden_run *run);
+void golden_mel_meanvc(golden_run *run);
+void golden_mel_meanvc2(golden_run *run);
+void golden_mel_meanaudio(golden_run *run);
+void golden_normal_noise(golden_run *run);
+void golden_containers(golden_run *run);
+
+#endif
