@@ -120,6 +120,21 @@ void glu_rows(const float *x, size_t x_stride, size_t rows, size_t width, float 
 void rope_rotate(float *x, size_t stride, size_t rows, size_t heads, size_t head_size,
                  const float *cosine, const float *sine);
 
+// ---- The anti-aliased periodic activation of BigVGAN (spec: 2x up, SnakeBeta, 2x down) ----
+typedef struct {
+  size_t channels;
+  const float *frequency; // [channels]: exp(alpha)
+  const float *amplitude; // [channels]: 1 / (exp(beta) + 1e-9)
+  const float *up;        // [12] taps of the low-pass before and
+  const float *down;      // [12] after s(x) = x + amplitude sin^2(frequency x)
+} snake_antialias;
+// Rows `first`..first + rows - 1 of a signal of `length` rows, whose edges are repeated outward.
+// x and y point at row `first`; x is read from 5 rows before the first to 5 rows after the last
+// one, but never outside the signal, so a signal can be done tile by tile. x and y must not
+// overlap.
+void snake_antialias_run(const snake_antialias *s, const float *x, size_t x_stride, size_t first,
+                         size_t rows, size_t length, float *y, size_t y_stride);
+
 // Name of the path in use on this machine: "plain", "avx2", "avx512", "neon".
 const char *kernels_name(void);
 

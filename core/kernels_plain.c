@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Every kernel in plain C: the truth the faster paths are tested against.
-#include "kernels.h"
+// Every kernel in plain C: the truth the faster paths are tested against, and the path of machines
+// without one.
+#include "kernels_path.h"
+#include "weights_internal.h"
 
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-// Packed as [taps * inputs, outputs]: the inner loop runs over outputs.
-struct matrix {
-  matrix_shape shape;
-  float *packed;
-  float *bias;
-};
 
 static float activated(activation act, float x)
 {
@@ -32,100 +26,61 @@ static float activated(activation act, float x)
   return x;
 }
 
-void activate(activation act, float *x, size_t count)
+static void activate_plain(activation act, float *x, size_t count)
 {
   for (size_t i = 0; i < count; i++) x[i] = activated(act, x[i]);
 }
 
-void matrix_free(matrix *m)
+static void tile(const tile_job *job)
 {
-  if (m == NULL) return;
-  free(m->packed);
-  free(m->bias);
-  free(m);
-}
-
-mw_status matrix_new(matrix **made, const matrix_shape *shape, matrix_dtype dtype,
-                     const float *values, const float *bias, mw_error *error)
-{
-  (void)dtype;
-  size_t depth = shape->inputs * shape->taps;
-  matrix *m = calloc(1, sizeof *m);
-  if (m == NULL) goto no_memory;
-  m->shape = *shape;
-  m->packed = malloc((depth * shape->outputs + 1) * sizeof(float));
-  m->bias = calloc(shape->outputs + 1, sizeof(float));
-  if (m->packed == NULL || m->bias == NULL) goto no_memory;
-  for (size_t o = 0; o < shape->outputs; o++)
-    for (size_t i = 0; i < shape->inputs; i++)
-      for (size_t j = 0; j < shape->taps; j++)
-        m->packed[(j * shape->inputs + i) * shape->outputs + o] =
-            values[(o * shape->inputs + i) * shape->taps + j];
-  if (bias != NULL) memcpy(m->bias, bias, shape->outputs * sizeof(float));
-  *made = m;
-  return MW_OK;
-no_memory:
-  matrix_free(m);
-  return mw_fail_memory(error, "packing weights");
-}
-
-const matrix_shape *matrix_get_shape(const matrix *m)
-{
-  return &m->shape;
-}
-
-size_t matrix_bytes(const matrix *m)
-{
-  return (m->shape.inputs * m->shape.taps + 1) * m->shape.outputs * sizeof(float);
-}
-
-enum { COLUMN_BLOCK = 64 };
-
-typedef struct {
-  const matrix *m;
-  const float *x;
-  size_t x_stride;
-  float *y;
-  size_t y_stride;
-  epilogue after;
-} row_job;
-
-static void run_row(void *argument, size_t row, size_t thread)
-{
-  (void)thread;
-  const row_job *job = argument;
-  const matrix_shape *s = &job->m->shape;
-  const epilogue *e = &job->after;
-  for (size_t first = 0; first < s->outputs; first += COLUMN_BLOCK) {
-    size_t width = s->outputs - first < COLUMN_BLOCK ? s->outputs - first : COLUMN_BLOCK;
-    float sum[COLUMN_BLOCK] = {0.0f};
-    for (size_t j = 0; j < s->taps; j++) {
-      const float *in = job->x + (row * s->stride + j * s->dilation) * job->x_stride;
-      const float *w = job->m->packed + j * s->inputs * s->outputs + first;
-      for (size_t i = 0; i < s->inputs; i++, w += s->outputs)
-        for (size_t o = 0; o < width; o++) sum[o] += in[i] * w[o];
-    }
-    for (size_t o = 0; o < width; o++) {
-      size_t column = first + o;
-      float value = activated(e->act, sum[o] + job->m->bias[column]);
-      if (e->factor != NULL) value *= e->factor[row * e->factor_stride + column];
-      if (e->scale != NULL) value *= e->scale[column];
-      if (e->residual != NULL) value += e->residual[row * e->residual_stride + column];
-      job->y[row * job->y_stride + column] = value;
+  for (size_t r = 0; r < job->rows; r++) {
+    float *sum = job->sum + r * job->sum_stride;
+    const float *w = job->w;
+    if (job->first) memset(sum, 0, job->width * sizeof(float));
+    for (size_t j = 0; j < job->taps; j++) {
+      const float *x = job->x + r * job->x_stride + j * job->tap_step;
+      for (size_t i = 0; i < job->inputs; i++, w += job->w_stride)
+        for (size_t c = 0; c < job->width; c++) sum[c] += x[i] * w[c];
     }
   }
 }
 
-void matrix_run(const matrix *m, const float *x, size_t x_stride, size_t rows, float *y,
-                size_t y_stride, const epilogue *after, pool *p)
+static void finish(const finish_job *j)
 {
-  row_job job = {m, x, x_stride, y, y_stride, {0}};
-  if (after != NULL) job.after = *after;
-  pool_run(p, rows, run_row, &job);
+  const epilogue *e = &j->after;
+  for (size_t r = 0; r < j->rows; r++) {
+    for (size_t c = 0; c < j->columns; c++) {
+      float value = j->sum[r * j->sum_stride + c];
+      if (j->scale != NULL) value *= j->scale[c];
+      value = activated(e->act, value + j->bias[c]);
+      if (e->factor != NULL) value *= e->factor[r * e->factor_stride + c];
+      if (e->scale != NULL) value *= e->scale[c];
+      if (e->residual != NULL) value += e->residual[r * e->residual_stride + c];
+      j->y[r * j->y_stride + c] = value;
+    }
+  }
 }
 
-void depthwise_run(const float *w, const float *bias, size_t taps, size_t dilation, const float *x,
-                   size_t x_stride, size_t rows, size_t channels, float *y, size_t y_stride)
+static void widen(matrix_dtype dtype, const void *from, size_t count, float *to)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (dtype == MATRIX_INT8)
+      to[i] = (float)((const int8_t *)from)[i];
+    else if (dtype == MATRIX_BF16)
+      to[i] = bfloat_to_float(((const uint16_t *)from)[i]);
+    else
+      to[i] = half_to_float(((const uint16_t *)from)[i]);
+  }
+}
+
+static void scores(float *x, size_t count, float scale, const float *bias)
+{
+  for (size_t i = 0; i < count; i++) x[i] = x[i] * scale + (bias != NULL ? bias[i] : 0.0f);
+}
+
+static void depthwise(const float *w, const float *bias, size_t taps, size_t dilation,
+                      const float *x, size_t x_stride, size_t rows, size_t channels, float *y,
+                      size_t y_stride)
 {
   for (size_t i = 0; i < rows; i++) {
     float *out = y + i * y_stride;
@@ -137,45 +92,9 @@ void depthwise_run(const float *w, const float *bias, size_t taps, size_t dilati
   }
 }
 
-size_t attention_scratch(size_t queries, size_t keys, size_t head_size)
-{
-  (void)queries;
-  (void)head_size;
-  return keys;
-}
-
-static void attend_head(void *argument, size_t head, size_t thread)
-{
-  const attention *a = argument;
-  float *score = a->scratch + thread * attention_scratch(a->queries, a->keys, a->head_size);
-  for (size_t i = 0; i < a->queries; i++) {
-    const float *q = a->q + i * a->q_stride + head * a->head_size;
-    for (size_t j = 0; j < a->keys; j++) {
-      const float *k = a->k + j * a->k_stride + head * a->head_size;
-      float sum = 0.0f;
-      for (size_t d = 0; d < a->head_size; d++) sum += q[d] * k[d];
-      score[j] = sum * a->scale;
-      if (a->bias != NULL)
-        score[j] += a->bias[head * a->bias_head_stride + i * a->bias_query_stride + j];
-    }
-    softmax_rows(score, a->keys, 1, a->keys);
-    float *out = a->out + i * a->out_stride + head * a->head_size;
-    memset(out, 0, a->head_size * sizeof(float));
-    for (size_t j = 0; j < a->keys; j++) {
-      const float *v = a->v + j * a->v_stride + head * a->head_size;
-      for (size_t d = 0; d < a->head_size; d++) out[d] += score[j] * v[d];
-    }
-  }
-}
-
-void attention_run(const attention *a, pool *p)
-{
-  attention job = *a;
-  pool_run(p, a->heads, attend_head, &job);
-}
-
-void layer_norm(const float *x, size_t x_stride, size_t rows, size_t width, const float *gain,
-                const float *bias, float epsilon, float *y, size_t y_stride)
+static void layer_norm_plain(const float *x, size_t x_stride, size_t rows, size_t width,
+                             const float *gain, const float *bias, float epsilon, float *y,
+                             size_t y_stride)
 {
   for (size_t i = 0; i < rows; i++, x += x_stride, y += y_stride) {
     float mean = 0.0f;
@@ -193,8 +112,8 @@ void layer_norm(const float *x, size_t x_stride, size_t rows, size_t width, cons
   }
 }
 
-void rms_norm(const float *x, size_t x_stride, size_t rows, size_t width, const float *gain,
-              float epsilon, float *y, size_t y_stride)
+static void rms_norm_plain(const float *x, size_t x_stride, size_t rows, size_t width,
+                           const float *gain, float epsilon, float *y, size_t y_stride)
 {
   for (size_t i = 0; i < rows; i++, x += x_stride, y += y_stride) {
     float square = 0.0f;
@@ -204,7 +123,7 @@ void rms_norm(const float *x, size_t x_stride, size_t rows, size_t width, const 
   }
 }
 
-void softmax_rows(float *x, size_t stride, size_t rows, size_t width)
+static void softmax_rows_plain(float *x, size_t stride, size_t rows, size_t width)
 {
   for (size_t i = 0; i < rows; i++, x += stride) {
     float largest = -INFINITY;
@@ -219,30 +138,55 @@ void softmax_rows(float *x, size_t stride, size_t rows, size_t width)
   }
 }
 
-void glu_rows(const float *x, size_t x_stride, size_t rows, size_t width, float *y, size_t y_stride)
+static void glu_rows_plain(const float *x, size_t x_stride, size_t rows, size_t width, float *y,
+                           size_t y_stride)
 {
   for (size_t i = 0; i < rows; i++, x += x_stride, y += y_stride)
     for (size_t c = 0; c < width; c++) y[c] = x[c] / (1.0f + expf(-x[width + c]));
 }
 
-void rope_rotate(float *x, size_t stride, size_t rows, size_t heads, size_t head_size,
-                 const float *cosine, const float *sine)
+// The doubled signal after s, at sample n, edges repeated.
+static float doubled(const snake_antialias *s, const float *x, size_t x_stride, long first,
+                     long length, long n, size_t c)
 {
-  size_t half = head_size / 2;
-  for (size_t i = 0; i < rows; i++, x += stride, cosine += half, sine += half) {
-    for (size_t h = 0; h < heads; h++) {
-      float *pair = x + h * head_size;
-      for (size_t d = 0; d < half; d++, pair += 2) {
-        float even = pair[0];
-        float odd = pair[1];
-        pair[0] = cosine[d] * even - sine[d] * odd;
-        pair[1] = sine[d] * even + cosine[d] * odd;
-      }
+  n = n < 0 ? 0 : n >= 2 * length ? 2 * length - 1 : n;
+  float sum = 0.0f;
+  for (long i = 0; i < 6; i++) {
+    long row = (n >> 1) + 2 + (n & 1) - i;
+    row = row < 0 ? 0 : row >= length ? length - 1 : row;
+    sum += s->up[2 * i + 1 - (n & 1)] * x[(row - first) * (long)x_stride + (long)c];
+  }
+  sum *= 2.0f;
+  float sine = sinf(sum * s->frequency[c]);
+  return sum + s->amplitude[c] * sine * sine;
+}
+
+static void snake(const snake_antialias *s, const float *x, size_t x_stride, size_t first,
+                  size_t rows, size_t length, float *y, size_t y_stride)
+{
+  for (size_t t = 0; t < rows; t++) {
+    for (size_t c = 0; c < s->channels; c++) {
+      float sum = 0.0f;
+      for (long j = 0; j < 12; j++)
+        sum += s->down[j] *
+               doubled(s, x, x_stride, (long)first, (long)length, 2 * (long)(first + t) + j - 5, c);
+      y[t * y_stride + c] = sum;
     }
   }
 }
 
-const char *kernels_name(void)
-{
-  return "plain";
-}
+const kernels_path kernels_plain = {
+    .name = "plain",
+    .tile_rows = 4,
+    .tile = tile,
+    .finish = finish,
+    .widen = widen,
+    .scores = scores,
+    .activate = activate_plain,
+    .depthwise = depthwise,
+    .layer_norm = layer_norm_plain,
+    .rms_norm = rms_norm_plain,
+    .softmax_rows = softmax_rows_plain,
+    .glu_rows = glu_rows_plain,
+    .snake = snake,
+};

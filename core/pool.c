@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "cpu.h"
 
 enum { THREAD_LIMIT = 64 };
 
@@ -60,10 +61,7 @@ static void *helper_main(void *argument)
 
 pool *pool_new(size_t threads)
 {
-  if (threads == 0) {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    threads = online > 0 ? (size_t)online : 1;
-  }
+  if (threads == 0) threads = cpu_cores();
   if (threads > THREAD_LIMIT) threads = THREAD_LIMIT;
   pool *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What an instruction set has to provide, and how matrices are packed. Inside the kernels only.
+#ifndef MEANWAVE_KERNELS_PATH_H
+#define MEANWAVE_KERNELS_PATH_H
+
+#include "kernels.h"
+
+// Weights are packed in panels of columns, each [taps * inputs, width]; all are PANEL wide but the
+// last, whose width is a multiple of 8. So the panel that starts at column c starts at element
+// c * taps * inputs, and one layout serves every instruction set.
+enum { PANEL = 32 };
+
+// Sums of a few rows of one panel, or of a part of its depth:
+//   sum[r, c] = (first ? 0 : sum[r, c]) + over j, i: x[r * x_stride + j * tap_step + i] w[j, i, c]
+// Each element is one chain of fused multiply-adds in the order of j and i, whatever `rows` is.
+typedef struct {
+  const float *x;
+  size_t x_stride;
+  size_t rows; // 1..tile_rows
+  size_t taps;
+  size_t tap_step;
+  size_t inputs;
+  const float *w; // row (j, i) at (j * inputs + i) * w_stride
+  size_t w_stride;
+  size_t width; // 8, 16, 24 or 32
+  float *sum;
+  size_t sum_stride;
+  bool first;
+} tile_job;
+
+// Turns sums of a group of panels into results.
+typedef struct {
+  const float *sum;
+  size_t sum_stride;
+  size_t rows;
+  size_t columns;     // no padding here
+  const float *scale; // [columns] of int8 weights, or NULL
+  const float *bias;  // [columns]
+  epilogue after;     // its pointers moved to the first row and column
+  float *y;
+  size_t y_stride;
+} finish_job;
+
+typedef struct {
+  const char *name;
+  size_t tile_rows;
+  void (*tile)(const tile_job *job);
+  void (*finish)(const finish_job *job);
+  // Weights of other types than float to float, count a multiple of 8.
+  void (*widen)(matrix_dtype dtype, const void *from, size_t count, float *to);
+  void (*scores)(float *x, size_t count, float scale, const float *bias); // x = scale x + bias
+  void (*activate)(activation act, float *x, size_t count);
+  void (*depthwise)(const float *w, const float *bias, size_t taps, size_t dilation, const float *x,
+                    size_t x_stride, size_t rows, size_t channels, float *y, size_t y_stride);
+  void (*layer_norm)(const float *x, size_t x_stride, size_t rows, size_t width, const float *gain,
+                     const float *bias, float epsilon, float *y, size_t y_stride);
+  void (*rms_norm)(const float *x, size_t x_stride, size_t rows, size_t width, const float *gain,
+                   float epsilon, float *y, size_t y_stride);
+  void (*softmax_rows)(float *x, size_t stride, size_t rows, size_t width);
+  void (*glu_rows)(const float *x, size_t x_stride, size_t rows, size_t width, float *y,
+                   size_t y_stride);
+  void (*snake)(const snake_antialias *s, const float *x, size_t x_stride, size_t first,
+                size_t rows, size_t length, float *y, size_t y_stride);
+} kernels_path;
+
+extern const kernels_path kernels_plain;
+#if defined(__x86_64__)
+extern const kernels_path kernels_avx2;
+extern const kernels_path kernels_avx512;
+#elif defined(__aarch64__)
+extern const kernels_path kernels_neon;
+#endif
+
+// Width of the panel that starts at column `first`.
+static inline size_t panel_width(size_t outputs, size_t first)
+{
+  size_t left = outputs - first;
+  return left >= PANEL ? PANEL : (left + 7) / 8 * 8;
+}
+
+// As the public functions, on a chosen path: for tests.
+void matrix_run_on(const kernels_path *path, const matrix *m, const float *x, size_t x_stride,
+                   size_t rows, float *y, size_t y_stride, const epilogue *after, pool *p);
+void attention_run_on(const kernels_path *path, const attention *a, pool *p);
+
+#endif

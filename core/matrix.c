@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Matrices packed at load. A linear layer and a 1-D convolution of any kernel, dilation and stride
+// are the same thing here: tap j of output row i reads input row i * stride + j * dilation,
+// straight from the caller's rows. Running one goes
+//   blocks of ROW_BLOCK rows           (their inputs stay in L2)
+//     groups of up to GROUP columns    (their sums stay in L1, on the stack)
+//       chunks of DEPTH_CHUNK inputs   (a panel's chunk of weights stays in L1 or L2)
+//         panels, tiles of a few rows  (sums in registers: the path's tile())
+//       epilogue of the group
+// Sums are stored and loaded between chunks without loss, so neither the blocks nor the threads
+// change any value.
+#include "kernels_path.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct matrix {
+  matrix_shape shape;
+  matrix_dtype dtype;
+  void *packed; // panels, of `dtype`
+  float *bias;  // [outputs]
+  float *scale; // [outputs], int8 only, else NULL
+};
+
+enum {
+  ROW_BLOCK = 36,
+  GROUP = 96, // a multiple of PANEL
+  SUM_STRIDE = GROUP,
+  DEPTH_CHUNK = 256,
+  COPY_STRIDE = DEPTH_CHUNK + 16,
+  SMALLEST_SPLIT = 1 << 16, // multiply-adds below which waking another thread does not pay
+};
+
+static const size_t dtype_bytes[] = {
+    [MATRIX_F32] = 4,
+    [MATRIX_F16] = 2,
+    [MATRIX_BF16] = 2,
+    [MATRIX_INT8] = 1,
+};
+
+void matrix_free(matrix *m)
+{
+  if (m == NULL) return;
+  free(m->packed);
+  free(m->bias);
+  free(m->scale);
+  free(m);
+}
+
+const matrix_shape *matrix_get_shape(const matrix *m)
+{
+  return &m->shape;
+}
+
+static size_t padded_outputs(size_t outputs)
+{
+  return (outputs + 7) / 8 * 8;
+}
+
+size_t matrix_bytes(const matrix *m)
+{
+  const matrix_shape *s = &m->shape;
+  return s->inputs * s->taps * padded_outputs(s->outputs) * dtype_bytes[m->dtype] +
+         s->outputs * sizeof(float) * (m->scale != NULL ? 2 : 1);
+}
+
+static uint16_t to_bf16(float value)
+{
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  if (isnan(value)) return (uint16_t)(bits >> 16 | 0x40);
+  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static uint16_t to_f16(float value)
+{
+  uint32_t sign = signbit(value) ? 0x8000 : 0;
+  float size = fabsf(value);
+  int exponent;
+  if (isnan(value)) return (uint16_t)(sign | 0x7e00);
+  if (size >= 65520.0f) return (uint16_t)(sign | 0x7c00);
+  if (size < 6.103515625e-5f) // subnormal: a multiple of 2^-24
+    return (uint16_t)(sign | (uint32_t)lrintf(ldexpf(size, 24)));
+  float fraction = frexpf(size, &exponent); // size = fraction 2^exponent, fraction in [0.5, 1)
+  // A fraction that rounds up to 2048 carries into the exponent, as it should.
+  uint32_t mantissa = (uint32_t)lrintf(ldexpf(fraction, 11));
+  return (uint16_t)(sign | (((uint32_t)(exponent + 14) << 10) + mantissa - 1024));
+}
+
+static void put(matrix *m, size_t index, size_t output, float value)
+{
+  switch (m->dtype) {
+  case MATRIX_F32: ((float *)m->packed)[index] = value; break;
+  case MATRIX_F16: ((uint16_t *)m->packed)[index] = to_f16(value); break;
+  case MATRIX_BF16: ((uint16_t *)m->packed)[index] = to_bf16(value); break;
+  case MATRIX_INT8: ((int8_t *)m->packed)[index] = (int8_t)lrintf(value / m->scale[output]); break;
+  }
+}
+
+static void pack(matrix *m, const float *values)
+{
+  const matrix_shape *s = &m->shape;
+  size_t depth = s->inputs * s->taps;
+  for (size_t first = 0, width; first < s->outputs; first += width) {
+    width = panel_width(s->outputs, first);
+    size_t columns = s->outputs - first < width ? s->outputs - first : width;
+    for (size_t i = 0; i < s->inputs; i++)
+      for (size_t j = 0; j < s->taps; j++) {
+        size_t row = first * depth + (j * s->inputs + i) * width;
+        for (size_t c = 0; c < columns; c++)
+          put(m, row + c, first + c, values[((first + c) * s->inputs + i) * s->taps + j]);
+      }
+  }
+}
+
+// One step of an output is a 127th of its largest weight.
+static void find_scales(matrix *m, const float *values)
+{
+  size_t depth = m->shape.inputs * m->shape.taps;
+  for (size_t o = 0; o < m->shape.outputs; o++) {
+    float largest = 0.0f;
+    for (size_t k = 0; k < depth; k++)
+      if (fabsf(values[o * depth + k]) > largest) largest = fabsf(values[o * depth + k]);
+    m->scale[o] = largest > 0.0f ? largest / 127.0f : 1.0f;
+  }
+}
+
+mw_status matrix_new(matrix **made, const matrix_shape *shape, matrix_dtype dtype,
+                     const float *values, const float *bias, mw_error *error)
+{
+  size_t depth;
+  size_t count;
+  size_t bytes;
+  matrix *m = NULL;
+  if (shape->outputs > SIZE_MAX - PANEL ||
+      __builtin_mul_overflow(shape->inputs, shape->taps, &depth) ||
+      __builtin_mul_overflow(depth, padded_outputs(shape->outputs), &count) ||
+      __builtin_mul_overflow(count, dtype_bytes[dtype], &bytes) || bytes > SIZE_MAX - 128)
+    goto no_memory;
+  m = calloc(1, sizeof *m);
+  if (m == NULL) goto no_memory;
+  m->shape = *shape;
+  m->dtype = dtype;
+  m->packed = aligned_alloc(64, bytes / 64 * 64 + 64);
+  m->bias = calloc(shape->outputs + 1, sizeof(float));
+  if (m->packed == NULL || m->bias == NULL) goto no_memory;
+  if (dtype == MATRIX_INT8) {
+    m->scale = malloc((shape->outputs + 1) * sizeof(float));
+    if (m->scale == NULL) goto no_memory;
+    find_scales(m, values);
+  }
+  if (padded_outputs(shape->outputs) != shape->outputs) memset(m->packed, 0, bytes);
+  pack(m, values);
+  if (bias != NULL) memcpy(m->bias, bias, shape->outputs * sizeof(float));
+  *made = m;
+  return MW_OK;
+no_memory:
+  matrix_free(m);
+  return mw_fail_memory(error, "packing weights");
+}
+
+typedef struct {
+  const kernels_path *path;
+  const matrix *m;
+  const float *x;
+  size_t x_stride;
+  size_t rows;
+  float *y;
+  size_t y_stride;
+  epilogue after;
+  size_t row_blocks;
+  size_t groups;
+} run_job;
+
+// A part of the depth: whole taps, or inputs of one tap.
+typedef struct {
+  size_t tap;
+  size_t taps;
+  size_t input;
+  size_t inputs;
+} chunk;
+
+static bool next_chunk(const matrix_shape *s, chunk *c)
+{
+  if (s->inputs > DEPTH_CHUNK) {
+    c->input += c->inputs;
+    if (c->input == s->inputs) {
+      c->input = 0;
+      c->tap++;
+    }
+    c->taps = 1;
+    c->inputs = s->inputs - c->input < DEPTH_CHUNK ? s->inputs - c->input : DEPTH_CHUNK;
+    return c->tap < s->taps;
+  }
+  size_t most = DEPTH_CHUNK / s->inputs;
+  c->tap += c->taps;
+  c->taps = s->taps - c->tap < most ? s->taps - c->tap : most;
+  c->inputs = s->inputs;
+  return c->tap < s->taps;
+}
+
+// Rows whose distance is a multiple of 2 KiB fall into few sets of the first-level cache and push
+// each other out: such inputs are copied. Only inputs of one tap: others are narrow rows.
+static bool rows_collide(const chunk *c, size_t row_stride, size_t rows)
+{
+  return c->taps == 1 && rows > 4 && row_stride * sizeof(float) % 2048 == 0;
+}
+
+static void copy_rows(const float *x, size_t stride, size_t rows, size_t count, float *to)
+{
+  for (size_t i = 0; i < rows; i++)
+    memcpy(to + i * COPY_STRIDE, x + i * stride, count * sizeof(float));
+}
+
+// Tiles of as equal a size as possible: a last tile of one row would cost as much as one of six.
+static void run_tiles(const kernels_path *path, tile_job tile, size_t rows)
+{
+  size_t tiles = (rows + path->tile_rows - 1) / path->tile_rows;
+  for (size_t t = 0, done = 0; t < tiles; t++) {
+    tile.rows = (rows - done + tiles - t - 1) / (tiles - t);
+    path->tile(&tile);
+    tile.x += tile.rows * tile.x_stride;
+    tile.sum += tile.rows * tile.sum_stride;
+    done += tile.rows;
+  }
+}
+
+// Weights of a panel's chunk as floats: where they are, or widened into `room`.
+static const float *chunk_weights(const run_job *job, size_t first, size_t width, const chunk *c,
+                                  float *room)
+{
+  const matrix *m = job->m;
+  size_t depth = m->shape.inputs * m->shape.taps;
+  size_t start = first * depth + (c->tap * m->shape.inputs + c->input) * width;
+  if (m->dtype == MATRIX_F32) return (const float *)m->packed + start;
+  job->path->widen(m->dtype, (const char *)m->packed + start * dtype_bytes[m->dtype],
+                   c->taps * c->inputs * width, room);
+  return room;
+}
+
+static void sum_group(const run_job *job, const float *x, size_t rows, size_t first, size_t end,
+                      float *sums)
+{
+  const matrix_shape *s = &job->m->shape;
+  float copied[ROW_BLOCK * COPY_STRIDE];
+  float room[DEPTH_CHUNK * PANEL];
+  chunk c = {0};
+  for (bool is_first = true; next_chunk(s, &c); is_first = false) {
+    tile_job tile = {
+        .x = x + c.tap * s->dilation * job->x_stride + c.input,
+        .x_stride = s->stride * job->x_stride,
+        .taps = c.taps,
+        .tap_step = s->dilation * job->x_stride,
+        .inputs = c.inputs,
+        .sum_stride = SUM_STRIDE,
+        .first = is_first,
+    };
+    if (rows_collide(&c, tile.x_stride, rows)) {
+      copy_rows(tile.x, tile.x_stride, rows, c.inputs, copied);
+      tile.x = copied;
+      tile.x_stride = COPY_STRIDE;
+    }
+    for (size_t column = first; column < end; column += tile.width) {
+      tile.width = panel_width(s->outputs, column);
+      tile.w = chunk_weights(job, column, tile.width, &c, room);
+      tile.w_stride = tile.width;
+      tile.sum = sums + (column - first);
+      run_tiles(job->path, tile, rows);
+    }
+  }
+}
+
+static void run_group(void *argument, size_t index, size_t thread)
+{
+  (void)thread;
+  const run_job *job = argument;
+  const matrix_shape *s = &job->m->shape;
+  size_t block = index % job->row_blocks;
+  size_t row = job->rows * block / job->row_blocks;
+  size_t rows = job->rows * (block + 1) / job->row_blocks - row;
+  size_t first = index / job->row_blocks * GROUP;
+  size_t end = s->outputs - first < GROUP ? s->outputs : first + GROUP;
+  float sums[ROW_BLOCK * SUM_STRIDE];
+  sum_group(job, job->x + row * s->stride * job->x_stride, rows, first, end, sums);
+  finish_job finish = {
+      .sum = sums,
+      .sum_stride = SUM_STRIDE,
+      .rows = rows,
+      .columns = end - first,
+      .scale = job->m->scale != NULL ? job->m->scale + first : NULL,
+      .bias = job->m->bias + first,
+      .after = job->after,
+      .y = job->y + row * job->y_stride + first,
+      .y_stride = job->y_stride,
+  };
+  epilogue *e = &finish.after;
+  if (e->factor != NULL) e->factor += row * e->factor_stride + first;
+  if (e->scale != NULL) e->scale += first;
+  if (e->residual != NULL) e->residual += row * e->residual_stride + first;
+  job->path->finish(&finish);
+}
+
+void matrix_run_on(const kernels_path *path, const matrix *m, const float *x, size_t x_stride,
+                   size_t rows, float *y, size_t y_stride, const epilogue *after, pool *p)
+{
+  const matrix_shape *s = &m->shape;
+  run_job job = {.path = path,
+                 .m = m,
+                 .x = x,
+                 .x_stride = x_stride,
+                 .rows = rows,
+                 .y = y,
+                 .y_stride = y_stride,
+                 .row_blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK};
+  if (after != NULL) job.after = *after;
+  size_t groups = (s->outputs + GROUP - 1) / GROUP;
+  bool small = rows * s->outputs < SMALLEST_SPLIT / (s->inputs * s->taps + 1);
+  pool_run(small ? NULL : p, job.row_blocks * groups, run_group, &job);
+}
