@@ -5,6 +5,7 @@
 // then the data; offsets count from the end of the header.
 #include "weights_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "json.h"
@@ -82,6 +83,26 @@ static mw_status read_metadata(weights *w, const json_node *metadata, mw_error *
   return MW_OK;
 }
 
+// A bundle's int8 tensor X has its row scales in X.scale, F32 [X's first dimension].
+static mw_status link_scales(weights *w, mw_error *error)
+{
+  const char *format = weights_metadata(w, "format");
+  if (format == NULL || strcmp(format, "meanwave-bundle-1") != 0) return MW_OK;
+  for (size_t i = 0; i < w->count; i++) {
+    tensor *t = &w->tensors[i];
+    char name[1024 + sizeof ".scale"];
+    if (t->dtype != TENSOR_I8) continue;
+    snprintf(name, sizeof name, "%s.scale", t->name);
+    const tensor *scale = weights_find(w, name);
+    if (scale == NULL || t->rank == 0 || scale->dtype != TENSOR_F32 || scale->rank != 1 ||
+        scale->shape[0] != t->shape[0])
+      return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: int8 needs %s, F32 [%zu]", w->path,
+                     t->name, name, t->rank > 0 ? t->shape[0] : (size_t)1);
+    t->row_scale = scale->data;
+  }
+  return MW_OK;
+}
+
 mw_status safetensors_read(weights *w, mw_error *error)
 {
   uint64_t length = 0;
@@ -104,5 +125,7 @@ mw_status safetensors_read(weights *w, mw_error *error)
                  ? read_metadata(w, entry, error)
                  : read_tensor(w, entry, data, data_bytes, error);
   json_free(header);
+  if (status == MW_OK) status = weights_index(w, error);
+  if (status == MW_OK) status = link_scales(w, error);
   return status;
 }

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "half.h"
+
 size_t tensor_dtype_bytes(tensor_dtype dtype)
 {
   switch (dtype) {
@@ -39,34 +41,6 @@ const char *tensor_dtype_name(tensor_dtype dtype)
   return "?";
 }
 
-float half_to_float(uint16_t half)
-{
-  uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-  uint32_t exponent = half >> 10 & 0x1F;
-  uint32_t mantissa = half & 0x3FF;
-  uint32_t bits;
-  float value;
-  if (exponent == 0) {
-    value = (float)mantissa * 0x1p-24f;
-    memcpy(&bits, &value, 4);
-    bits |= sign;
-  } else if (exponent == 31) {
-    bits = sign | 0x7F800000 | mantissa << 13;
-  } else {
-    bits = sign | (exponent + 112) << 23 | mantissa << 13;
-  }
-  memcpy(&value, &bits, 4);
-  return value;
-}
-
-float bfloat_to_float(uint16_t bfloat)
-{
-  uint32_t bits = (uint32_t)bfloat << 16;
-  float value;
-  memcpy(&value, &bits, 4);
-  return value;
-}
-
 // One element at any alignment.
 static float element(const tensor *t, size_t index)
 {
@@ -97,22 +71,52 @@ static float element(const tensor *t, size_t index)
   return 0.0f;
 }
 
+// Where element `index` of C order lies.
+static size_t strided(const tensor *t, size_t index)
+{
+  size_t at = 0;
+  for (unsigned d = t->rank; d-- > 0;) {
+    at += index % t->shape[d] * t->stride[d];
+    index /= t->shape[d];
+  }
+  return at;
+}
+
+// Row scales of an int8 tensor: rows are those of its first dimension.
+static void scale_rows(const tensor *t, size_t first, size_t count, float *out)
+{
+  size_t row_length = t->count / t->shape[0];
+  for (size_t i = 0; i < count;) {
+    size_t row = (first + i) / row_length;
+    size_t end = (row + 1) * row_length - first;
+    float scale;
+    memcpy(&scale, (const unsigned char *)t->row_scale + row * sizeof scale, sizeof scale);
+    for (; i < count && i < end; i++) out[i] *= scale;
+  }
+}
+
 void tensor_read(const tensor *t, size_t first, size_t count, float *out)
 {
-  if (t->contiguous && t->dtype == TENSOR_F32) {
-    if (count > 0) memcpy(out, (const unsigned char *)t->data + first * 4, count * 4);
+  if (count == 0) return;
+  if (!t->contiguous) {
+    for (size_t i = 0; i < count; i++) out[i] = element(t, strided(t, first + i));
     return;
   }
-  for (size_t i = 0; i < count; i++) {
-    size_t rest = first + i;
-    size_t index = rest;
-    if (!t->contiguous) {
-      index = 0;
-      for (unsigned d = t->rank; d-- > 0;) {
-        index += rest % t->shape[d] * t->stride[d];
-        rest /= t->shape[d];
-      }
-    }
-    out[i] = element(t, index);
+  const unsigned char *at = (const unsigned char *)t->data + first * tensor_dtype_bytes(t->dtype);
+  switch (t->dtype) {
+  case TENSOR_F32: memcpy(out, at, count * 4); break;
+  case TENSOR_F16:
+    for (size_t i = 0; i < count; i++) out[i] = half_to_float((uint16_t)(at[2 * i] | at[2 * i + 1] << 8));
+    break;
+  case TENSOR_BF16:
+    for (size_t i = 0; i < count; i++)
+      out[i] = bfloat_to_float((uint16_t)(at[2 * i] | at[2 * i + 1] << 8));
+    break;
+  case TENSOR_I8:
+    for (size_t i = 0; i < count; i++) out[i] = ((const int8_t *)at)[i];
+    if (t->row_scale != NULL) scale_rows(t, first, count, out);
+    break;
+  default:
+    for (size_t i = 0; i < count; i++) out[i] = element(t, first + i);
   }
 }

@@ -14,7 +14,8 @@
 #include "pickle.h"
 #include "zip.h"
 
-enum { DEPTH_LIMIT = 64, VISIT_LIMIT = 4 << 20, PATH_LIMIT = 1024 };
+// A tree may hold the same list many times over; what is visited is counted, not what is stored.
+enum { DEPTH_LIMIT = 64, VISIT_LIMIT = 4 << 20, TENSOR_LIMIT = 1 << 17, PATH_LIMIT = 1024 };
 
 typedef struct {
   weights *w;
@@ -69,7 +70,8 @@ static mw_status broken_tensor(walker *k, const char *why)
   return mw_fail(k->error, MW_ERROR_FORMAT, "%s: tensor %s: %s", k->w->path, k->path, why);
 }
 
-// ('storage', class, key, device, count) -> its bytes in the archive
+// ('storage', class, key, device, count) -> its bytes in the archive, or NULL for element types no
+// network here has (complex numbers and the like).
 static mw_status read_storage(walker *k, const pickle_value *persistent, tensor_dtype *dtype,
                               const unsigned char **data, size_t *bytes)
 {
@@ -77,8 +79,8 @@ static mw_status read_storage(walker *k, const pickle_value *persistent, tensor_
   if (id == NULL || id->kind != PICKLE_TUPLE || id->count < 5 ||
       id->items[1]->kind != PICKLE_GLOBAL || id->items[2]->kind != PICKLE_STRING)
     return broken_tensor(k, "a broken storage");
-  if (!storage_dtype(id->items[1]->string, dtype))
-    return broken_tensor(k, "an element type this program does not know");
+  *data = NULL;
+  if (!storage_dtype(id->items[1]->string, dtype)) return MW_OK;
   char name[512];
   int length = snprintf(name, sizeof name, "%sdata/%s", k->folder, id->items[2]->string);
   const zip_entry *entry =
@@ -102,8 +104,9 @@ static mw_status add_tensor(walker *k, const pickle_value *arguments)
       arguments->items[1]->integer < 0 || !read_sizes(arguments->items[2], shape, &rank) ||
       !read_sizes(arguments->items[3], stride, &strides) || rank != strides)
     return broken_tensor(k, "a broken description");
+  if (k->w->count >= TENSOR_LIMIT) return broken_tensor(k, "more tensors than any model has");
   mw_status status = read_storage(k, arguments->items[0], &dtype, &data, &bytes);
-  if (status != MW_OK) return status;
+  if (status != MW_OK || data == NULL) return status;
   return weights_add(k->w, k->path[0] != '\0' ? k->path : "tensor", dtype, rank, shape, stride,
                      data, bytes, (size_t)arguments->items[1]->integer, k->error);
 }
@@ -135,6 +138,8 @@ static mw_status walk_items(walker *k, const pickle_value *value, unsigned depth
         snprintf(number, sizeof number, "%lld", (long long)key->integer);
         name = number;
       }
+      // The optimizer's state is twice the size of the weights and nobody's business here.
+      if (name != NULL && depth == 0 && strncmp(name, "optimizer", 9) == 0) continue;
       if (name != NULL) status = walk_member(k, name, value->items[i + 1], depth);
     }
     return status;
@@ -148,6 +153,9 @@ static mw_status walk_items(walker *k, const pickle_value *value, unsigned depth
 
 static mw_status walk(walker *k, pickle_value *value, unsigned depth)
 {
+  if (depth >= DEPTH_LIMIT || ++k->visits > VISIT_LIMIT)
+    return mw_fail(k->error, MW_ERROR_FORMAT, "%s: its tree is too deep or too large at %s",
+                   k->w->path, k->path);
   if (is_call(value, "torch._utils._rebuild_tensor_v2")) return add_tensor(k, value->items[1]);
   if ((is_call(value, "torch._utils._rebuild_parameter") ||
        is_call(value, "torch._utils._rebuild_parameter_with_state")) &&
@@ -158,9 +166,8 @@ static mw_status walk(walker *k, pickle_value *value, unsigned depth)
   if (value == NULL ||
       (value->kind != PICKLE_DICT && value->kind != PICKLE_LIST && value->kind != PICKLE_TUPLE))
     return MW_OK;
-  if (value->on_path || depth >= DEPTH_LIMIT || ++k->visits > VISIT_LIMIT)
-    return mw_fail(k->error, MW_ERROR_FORMAT, "%s: its tree is cyclic or too deep at %s",
-                   k->w->path, k->path);
+  if (value->on_path)
+    return mw_fail(k->error, MW_ERROR_FORMAT, "%s: its tree is cyclic at %s", k->w->path, k->path);
   value->on_path = true;
   mw_status status = walk_items(k, value, depth);
   value->on_path = false;
@@ -186,6 +193,22 @@ static const zip_entry *find_tree(walker *k)
   return NULL;
 }
 
+// Newer writers say the byte order; without the entry it is the usual one.
+static mw_status check_byte_order(walker *k)
+{
+  char name[sizeof k->folder + 16];
+  const unsigned char *data;
+  int length = snprintf(name, sizeof name, "%sbyteorder", k->folder);
+  const zip_entry *entry = zip_find(&k->archive, name, (size_t)length);
+  if (entry == NULL) return MW_OK;
+  mw_status status = zip_data(&k->archive, entry, &data, k->error);
+  if (status != MW_OK) return status;
+  if (entry->size != 6 || memcmp(data, "little", 6) != 0)
+    return mw_fail(k->error, MW_ERROR_FORMAT,
+                   "%s: written on a big-endian machine; save it again on another", k->w->path);
+  return MW_OK;
+}
+
 mw_status torch_read(weights *w, mw_error *error)
 {
   walker *k = calloc(1, sizeof *k);
@@ -209,7 +232,9 @@ mw_status torch_read(weights *w, mw_error *error)
   }
   status = zip_data(&k->archive, tree, &pickle, error);
   if (status == MW_OK) status = pickle_read(&root, pickle, tree->size, w->path, memory, error);
+  if (status == MW_OK) status = check_byte_order(k);
   if (status == MW_OK) status = walk(k, (pickle_value *)root, 0);
+  if (status == MW_OK) status = weights_index(w, error);
 done:
   arena_free(memory);
   free(k);

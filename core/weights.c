@@ -87,7 +87,7 @@ static uint64_t hash_name(const char *name)
   return hash ^ hash >> 32;
 }
 
-static mw_status build_index(weights *w, mw_error *error)
+mw_status weights_index(weights *w, mw_error *error)
 {
   size_t buckets = 16;
   while (buckets < 2 * w->count) buckets *= 2;
@@ -152,7 +152,6 @@ mw_status weights_open(weights **opened, const char *path, mw_error *error)
   }
   status = map_file(w, error);
   if (status == MW_OK) status = read_container(w, error);
-  if (status == MW_OK) status = build_index(w, error);
   if (status != MW_OK) goto fail;
   *opened = w;
   return MW_OK;
@@ -208,6 +207,28 @@ weights_view weights_under(const weights *file, const char *prefix)
 {
   weights_view view = {.file = file};
   snprintf(view.prefix, sizeof view.prefix, "%s", prefix);
+  return view;
+}
+
+weights_view weights_locate(const weights *file, const char *name)
+{
+  weights_view view = weights_under(file, "");
+  size_t length = strlen(name);
+  size_t best = SIZE_MAX;
+  for (size_t i = 0; i < file->count; i++) {
+    const char *found = file->tensors[i].name;
+    size_t found_length = strlen(found);
+    if (found_length < length) continue;
+    size_t prefix = found_length - length;
+    if (prefix >= sizeof view.prefix || strcmp(found + prefix, name) != 0) continue;
+    if (prefix > 0 && found[prefix - 1] != '.') continue;
+    // Averaged weights are the better ones, and not always behind the shorter prefix.
+    size_t rank = strncmp(found, "ema_", 4) == 0 ? prefix : prefix + sizeof view.prefix;
+    if (rank >= best) continue;
+    best = rank;
+    memcpy(view.prefix, found, prefix);
+    view.prefix[prefix] = '\0';
+  }
   return view;
 }
 

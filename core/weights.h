@@ -34,6 +34,9 @@ typedef struct {
   size_t count;                     // product of shape
   bool contiguous;
   const void *data; // little-endian; maybe unaligned; NULL when count is 0
+  // Of an I8 tensor of a bundle: F32 [shape[0]], maybe unaligned; a value is its integer times the
+  // scale of its row. NULL elsewhere. tensor_read applies it.
+  const void *row_scale;
 } tensor;
 
 typedef struct weights weights;
@@ -54,11 +57,17 @@ const char *weights_metadata(const weights *w,
 // "m.encoder."). Cheap to copy; the weights must outlive it.
 typedef struct {
   const weights *file;
-  char prefix[64];
+  char prefix[192];
 } weights_view;
 
 weights_view weights_under(const weights *file, const char *prefix);
 weights_view weights_within(const weights_view *view, const char *prefix); // prefixes joined
+
+// The part of a file that holds the tensor `name` behind whatever a container put in front
+// ("state_dict.module.", "ema_model_state_dict.ema_model."): an averaged copy before others, then
+// the shortest prefix. Without such a tensor, the whole file, so that the next weights_need says
+// what is missing.
+weights_view weights_locate(const weights *file, const char *name);
 
 // The tensor `name` must exist with this shape: the line of the error names file, tensor, wanted
 // and found. A dimension given as ANY_SIZE (SIZE_MAX) fits any. Example: weights_need(&t, &view,

@@ -26,8 +26,6 @@ struct weights {
 
 size_t tensor_dtype_bytes(tensor_dtype dtype);
 const char *tensor_dtype_name(tensor_dtype dtype);
-float half_to_float(uint16_t half);
-float bfloat_to_float(uint16_t bfloat);
 
 // Adds a tensor whose elements lie in `data`, `data_bytes` long, starting `offset` elements in.
 // `stride` NULL means C order. Checks rank, products and that every element lies inside. `name` is
@@ -36,7 +34,10 @@ mw_status weights_add(weights *w, const char *name, tensor_dtype dtype, unsigned
                       const size_t *shape, const size_t *stride, const unsigned char *data,
                       size_t data_bytes, size_t offset, mw_error *error);
 
-// The readers. `w->bytes` and `w->path` are set; they add tensors.
+// Checks that no name occurs twice and makes weights_find work; the last step of making weights.
+mw_status weights_index(weights *w, mw_error *error);
+
+// The readers. `w->bytes` and `w->path` are set; they add tensors and index them.
 mw_status safetensors_read(weights *w, mw_error *error);
 mw_status torch_read(weights *w, mw_error *error);
 
