@@ -130,7 +130,8 @@ static bool fill_constant(const inventory_item *item, float *out)
   } else if (strcmp(rule, "rotary") == 0) {
     for (size_t i = 0; i < item->count; i++) out[i] = (float)pow(10000.0, -(double)i / n);
   } else if (strcmp(rule, "hann") == 0) {
-    for (size_t i = 0; i < item->count; i++) out[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * (double)i / n));
+    for (size_t i = 0; i < item->count; i++)
+      out[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * (double)i / n));
   } else if (strcmp(rule, "positions") == 0 && item->rank > 0) {
     fill_positions(item, out);
   } else {
@@ -182,9 +183,9 @@ mw_status weights_formula(weights **made, const inventory *known, formula_rule r
   w->memory = arena_new();
   w->path = strdup(inventory_kind(known));
   for (size_t i = 0; i < inventory_count(known); i++) w->size += item_bytes(inventory_at(known, i));
-  void *mapped = w->size > 0 ? mmap(NULL, w->size, PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                             : MAP_FAILED;
+  void *mapped =
+      w->size > 0 ? mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                  : MAP_FAILED;
   if (mapped != MAP_FAILED) w->bytes = mapped;
   if (w->memory == NULL || w->path == NULL || w->bytes == NULL) {
     mw_fail_memory(error, "making weights");
@@ -195,7 +196,8 @@ mw_status weights_formula(weights **made, const inventory *known, formula_rule r
     const inventory_item *item = inventory_at(known, i);
     char name[1024];
     if (!fill(item, inventory_hash_prefix(known), rule, tag, (float *)data)) {
-      status = mw_fail(error, MW_ERROR_FORMAT, "%s: no rule for the constant %s", w->path, item->name);
+      status =
+          mw_fail(error, MW_ERROR_FORMAT, "%s: no rule for the constant %s", w->path, item->name);
       goto fail;
     }
     if (item->dtype == TENSOR_I64) widen(data, item->count);

@@ -11,7 +11,8 @@
 
 typedef enum { FORMULA_MEANVC, FORMULA_MEANAUDIO } formula_rule;
 
-// `count` values centre + amplitude * h with h in [-1, 1). `name` includes the tag: "full_s|input.x".
+// `count` values centre + amplitude * h with h in [-1, 1). `name` includes the tag:
+// "full_s|input.x".
 void formula_values(formula_rule rule, const char *name, double centre, double amplitude,
                     float *out, size_t count);
 

@@ -37,7 +37,7 @@ uint16_t float_to_half(float value)
   uint32_t bits = bits_of(value);
   uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
   uint32_t magnitude = bits & 0x7FFFFFFF;
-  if (magnitude > 0x7F800000) return sign | 0x7E00; // not a number stays one
+  if (magnitude > 0x7F800000) return sign | 0x7E00;  // not a number stays one
   if (magnitude >= 0x477FF000) return sign | 0x7C00; // 65520 and up rounds to infinity
   if (magnitude < 0x38800000) {
     // Below 2^-14 halves are multiples of 2^-24: adding 0.5 leaves that multiple, rounded by the

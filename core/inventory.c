@@ -231,8 +231,9 @@ size_t inventory_compare(const inventory *known, const weights *file, inventory_
     if (t == NULL ? item->optional : fits(item, t)) continue;
     write_shape(wanted, sizeof wanted, item->rank, item->shape);
     if (t != NULL) write_shape(found, sizeof found, t->rank, t->shape);
-    snprintf(line, sizeof line, t != NULL ? "%.256s: tensor %s%.256s: wanted %s, found %s"
-                                          : "%.256s: tensor %s%.256s %s is missing",
+    snprintf(line, sizeof line,
+             t != NULL ? "%.256s: tensor %s%.256s: wanted %s, found %s"
+                       : "%.256s: tensor %s%.256s %s is missing",
              weights_path(file), view.prefix, item->name, wanted, found);
     lines++;
     if (say != NULL) say(context, line);

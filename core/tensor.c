@@ -106,7 +106,8 @@ void tensor_read(const tensor *t, size_t first, size_t count, float *out)
   switch (t->dtype) {
   case TENSOR_F32: memcpy(out, at, count * 4); break;
   case TENSOR_F16:
-    for (size_t i = 0; i < count; i++) out[i] = half_to_float((uint16_t)(at[2 * i] | at[2 * i + 1] << 8));
+    for (size_t i = 0; i < count; i++)
+      out[i] = half_to_float((uint16_t)(at[2 * i] | at[2 * i + 1] << 8));
     break;
   case TENSOR_BF16:
     for (size_t i = 0; i < count; i++)

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Files are recognised by their tensors, and what differs is said line by line.
+#include "inventory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "formula.h"
+
+static void small_files_are_recognised_as_relatives(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *file;
+    const char *kind;
+  } cases[] = {
+      {"t5.safetensors", "t5-encoder"},  {"clap_tiny.pt", "clap-text"},
+      {"v1_tiny.pth", "vae-16k"},        {"sv.pth", "wavlm-speaker"},
+      {"fastu2pp_v1.pt", "fastu2pp-v1"}, {"fastu2pp_v2.pt", "fastu2pp-v2"},
+      {"vocos.pt", "vocos-16k"},         {"dit.safetensors", "meanvc"},
+      {"dit_train_ckpt.pt", "meanvc"},   {"dit_torchscript.pt", "meanvc"},
+  };
+  const char *data = getenv("MEANWAVE_TEST_DATA");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char path[4096];
+    mw_error error = {""};
+    weights *w = NULL;
+    inventory *known = NULL;
+    bool same_sizes = true;
+    snprintf(path, sizeof path, "%s/weights/%s", data != NULL ? data : "tests/data", cases[i].file);
+    if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
+    if (inventory_identify(&known, &same_sizes, w, &error) != MW_OK) fail_msg("%s", error.text);
+    if (known == NULL) fail_msg("%s: not recognised", cases[i].file);
+    assert_string_equal(inventory_kind(known), cases[i].kind);
+    assert_false(same_sizes);
+    inventory_free(known);
+    weights_close(w);
+  }
+}
+
+static void full_size_files_are_recognised_exactly(void **state)
+{
+  (void)state;
+  static const char *const kinds[] = {"meanvc", "meanvc2", "vocos-16k", "fastu2pp-v1",
+                                      "fastu2pp-v2"};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    mw_error error = {""};
+    weights *w = NULL;
+    inventory *known = NULL;
+    inventory *found = NULL;
+    bool same_sizes = false;
+    if (inventory_named(&known, kinds[i], &error) != MW_OK) fail_msg("%s", error.text);
+    if (weights_formula(&w, known, FORMULA_MEANVC, NULL, &error) != MW_OK)
+      fail_msg("%s", error.text);
+    if (inventory_identify(&found, &same_sizes, w, &error) != MW_OK) fail_msg("%s", error.text);
+    assert_non_null(found);
+    assert_string_equal(inventory_kind(found), kinds[i]);
+    assert_true(same_sizes);
+    assert_int_equal(inventory_compare(found, w, NULL, NULL), 0);
+    inventory_free(found);
+    inventory_free(known);
+    weights_close(w);
+  }
+}
+
+typedef struct {
+  char text[8][1024];
+  size_t count;
+} lines;
+
+static void keep_line(void *context, const char *line)
+{
+  lines *kept = context;
+  assert_true(kept->count < 8);
+  snprintf(kept->text[kept->count++], sizeof kept->text[0], "%s", line);
+}
+
+static void write_file(char *path, const void *bytes, size_t size)
+{
+  int file = mkstemp(path);
+  assert_true(file >= 0);
+  assert_true(write(file, bytes, size) == (ssize_t)size);
+  close(file);
+}
+
+static void differences_are_one_line_each(void **state)
+{
+  (void)state;
+  static const char known_text[] =
+      "{\"kind\":\"k\",\"prefixes\":[\"a.\"],\"optional\":[\"pe\"],\"renamed\":{\"g\":\"h.0\"},"
+      "\"tensors\":{\"one\":[2],\"two\":[1,2],\"three\":[2],\"pe\":[9],\"x.g\":[2]}}";
+  static const char header[] =
+      "{\"a.one\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+      "\"a.two\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
+      "\"a.x.h.0\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}";
+  unsigned char bytes[8 + sizeof header - 1 + 8] = {(sizeof header - 1) & 255,
+                                                    (sizeof header - 1) >> 8};
+  memcpy(bytes + 8, header, sizeof header - 1);
+  char known_path[] = "/tmp/meanwave-test-XXXXXX";
+  char path[] = "/tmp/meanwave-test-XXXXXX";
+  write_file(known_path, known_text, sizeof known_text - 1);
+  write_file(path, bytes, sizeof bytes);
+  mw_error error = {""};
+  inventory *known = NULL;
+  weights *w = NULL;
+  lines said = {.count = 0};
+  if (inventory_open(&known, known_path, &error) != MW_OK) fail_msg("%s", error.text);
+  if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
+  assert_int_equal(inventory_compare(known, w, keep_line, &said), 3);
+  assert_int_equal(said.count, 3);
+  assert_non_null(strstr(said.text[0], "tensor a.two: wanted [1, 2], found [2, 1]"));
+  assert_non_null(strstr(said.text[1], "tensor a.three [2] is missing"));
+  assert_non_null(strstr(said.text[2], "tensor b [] is extra"));
+  for (int i = 0; i < 3; i++) assert_memory_equal(said.text[i], path, strlen(path));
+  weights_close(w);
+  inventory_free(known);
+  unlink(path);
+  unlink(known_path);
+}
+
+static void broken_inventories_are_refused(void **state)
+{
+  (void)state;
+  static const char *const texts[] = {
+      "",
+      "[]",
+      "{}",
+      "{\"prefixes\":[],\"tensors\":{}}",
+      "{\"prefixes\":[\"\"],\"tensors\":[]}",
+      "{\"prefixes\":[\"\"],\"tensors\":{\"a\":3}}",
+      "{\"prefixes\":[\"\"],\"tensors\":{\"a\":[-1]}}",
+      "{\"prefixes\":[\"\"],\"tensors\":{\"a\":[1073741824,1073741824,1073741824]}}",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    char path[] = "/tmp/meanwave-test-XXXXXX";
+    inventory *known = NULL;
+    mw_error error = {""};
+    write_file(path, texts[i], strlen(texts[i]));
+    assert_int_equal(inventory_open(&known, path, &error), MW_ERROR_FORMAT);
+    assert_true(error.text[0] != '\0');
+    unlink(path);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(small_files_are_recognised_as_relatives),
+      cmocka_unit_test(full_size_files_are_recognised_exactly),
+      cmocka_unit_test(differences_are_one_line_each),
+      cmocka_unit_test(broken_inventories_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
