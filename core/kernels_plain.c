@@ -3,7 +3,7 @@
 // Every kernel in plain C: the truth the faster paths are tested against, and the path of machines
 // without one.
 #include "kernels_path.h"
-#include "weights_internal.h"
+#include "half.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -10,6 +10,7 @@
 //       epilogue of the group
 // Sums are stored and loaded between chunks without loss, so neither the blocks nor the threads
 // change any value.
+#include "half.h"
 #include "kernels_path.h"
 
 #include <math.h>
@@ -67,35 +68,12 @@ size_t matrix_bytes(const matrix *m)
          s->outputs * sizeof(float) * (m->scale != NULL ? 2 : 1);
 }
 
-static uint16_t to_bf16(float value)
-{
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  if (isnan(value)) return (uint16_t)(bits >> 16 | 0x40);
-  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-static uint16_t to_f16(float value)
-{
-  uint32_t sign = signbit(value) ? 0x8000 : 0;
-  float size = fabsf(value);
-  int exponent;
-  if (isnan(value)) return (uint16_t)(sign | 0x7e00);
-  if (size >= 65520.0f) return (uint16_t)(sign | 0x7c00);
-  if (size < 6.103515625e-5f) // subnormal: a multiple of 2^-24
-    return (uint16_t)(sign | (uint32_t)lrintf(ldexpf(size, 24)));
-  float fraction = frexpf(size, &exponent); // size = fraction 2^exponent, fraction in [0.5, 1)
-  // A fraction that rounds up to 2048 carries into the exponent, as it should.
-  uint32_t mantissa = (uint32_t)lrintf(ldexpf(fraction, 11));
-  return (uint16_t)(sign | (((uint32_t)(exponent + 14) << 10) + mantissa - 1024));
-}
-
 static void put(matrix *m, size_t index, size_t output, float value)
 {
   switch (m->dtype) {
   case MATRIX_F32: ((float *)m->packed)[index] = value; break;
-  case MATRIX_F16: ((uint16_t *)m->packed)[index] = to_f16(value); break;
-  case MATRIX_BF16: ((uint16_t *)m->packed)[index] = to_bf16(value); break;
+  case MATRIX_F16: ((uint16_t *)m->packed)[index] = float_to_half(value); break;
+  case MATRIX_BF16: ((uint16_t *)m->packed)[index] = float_to_bfloat(value); break;
   case MATRIX_INT8: ((int8_t *)m->packed)[index] = (int8_t)lrintf(value / m->scale[output]); break;
   }
 }

@@ -32,4 +32,24 @@ typedef struct {
 // Short fixed name of a status ("out of memory"). Any thread.
 MW_API const char *mw_status_name(mw_status status);
 
+// The kernels this machine runs ("avx512", ...), and the libraries built in. Any thread.
+MW_API const char *mw_kernels_name(void);
+MW_API const char *mw_libraries(void);
+
+// ---- Benchmarks ----
+
+typedef struct {
+  const char *name;       // "peak", "gemm" or "conv"
+  const char *shape;      // "[M,N,K]" or "channels x kernel x dilation x length"
+  double gflops;          // 2 M N K per second, one thread
+  double share_of_peak;   // of the fused multiply-add peak measured beside it
+  double openblas_gflops; // the same product by OpenBLAS, one thread; 0 when it is not installed
+} mw_bench_row;
+
+// Measures the peak first, then every shape as the best of `repeat` timings, and calls `row` for
+// each. Not real time.
+MW_API mw_status mw_bench_kernels(unsigned repeat,
+                                  void (*row)(void *context, const mw_bench_row *row),
+                                  void *context, mw_error *error);
+
 #endif

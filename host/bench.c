@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+
+#include "commands.h"
+#include "meanwave.h"
+#include "report.h"
+
+static const option options[] = {
+    {"repeat", 0, OPTION_WHOLE, "N", "best of N timings a row (default 12)", 1, 1000},
+    {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
+};
+
+static void print_row(void *context, const mw_bench_row *row)
+{
+  (void)context;
+  if (row->openblas_gflops > 0.0)
+    report_result("%-10s %-28s %8.1f GFLOP/s %6.2f of peak   OpenBLAS %6.1f (x %.2f)", row->name,
+                  row->shape, row->gflops, row->share_of_peak, row->openblas_gflops,
+                  row->gflops / row->openblas_gflops);
+  else
+    report_result("%-10s %-28s %8.1f GFLOP/s %6.2f of peak", row->name, row->shape, row->gflops,
+                  row->share_of_peak);
+  report_begin();
+  report_text("name", row->name);
+  report_text("shape", row->shape);
+  report_number("gflops", row->gflops);
+  report_number("share_of_peak", row->share_of_peak);
+  if (row->openblas_gflops > 0.0) report_number("openblas_gflops", row->openblas_gflops);
+  report_end();
+}
+
+static int run(const arguments *a)
+{
+  if (a->file_count != 1 || strcmp(a->files[0], "kernels") != 0) {
+    report_error("say what to measure: meanwave bench kernels");
+    return EXIT_USAGE;
+  }
+  mw_error error;
+  if (mw_bench_kernels((unsigned)arguments_number(a, "repeat", 12), print_row, NULL, &error) !=
+      MW_OK) {
+    report_error("%s", error.text);
+    return EXIT_FAILED;
+  }
+  return EXIT_GOOD;
+}
+
+const verb bench_verb = {"bench", "measures how fast this machine computes", "kernels", options,
+                         run};

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The verbs, each in a file of its name. To add one: write host/NAME.c with a `verb`, declare it
+// here, list it in main.c.
+#ifndef MEANWAVE_COMMANDS_H
+#define MEANWAVE_COMMANDS_H
+
+#include "options.h"
+
+extern const verb bench_verb;
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <portaudio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "meanwave.h"
+#include "report.h"
+
+static const verb *const verbs[] = {
+    &bench_verb,
+    NULL,
+};
+
+static void print_overview(FILE *out)
+{
+  fprintf(out, "usage: meanwave VERB [options] [files]\n\n");
+  for (size_t i = 0; verbs[i] != NULL; i++)
+    fprintf(out, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+  fprintf(out, "\nmeanwave VERB --help tells more. --version, --man, --completion bash|zsh\n");
+}
+
+static void print_version(void)
+{
+  printf("meanwave %s (%s build, %s kernels)\n", MW_VERSION, MW_BUILD, mw_kernels_name());
+  printf("libraries: %s; %s\n", Pa_GetVersionText(), mw_libraries());
+  printf("licence: GPL-3.0-or-later\n");
+}
+
+static int run_general(int count, char **words)
+{
+  if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ||
+      strcmp(words[1], "help") == 0) {
+    print_overview(stdout);
+  } else if (strcmp(words[1], "--version") == 0) {
+    print_version();
+  } else if (strcmp(words[1], "--man") == 0) {
+    options_man_page(stdout, verbs);
+  } else if (strcmp(words[1], "--completion") == 0 && count > 2 && strcmp(words[2], "bash") == 0) {
+    options_bash_completion(stdout, verbs);
+  } else if (strcmp(words[1], "--completion") == 0 && count > 2 && strcmp(words[2], "zsh") == 0) {
+    options_zsh_completion(stdout, verbs);
+  } else {
+    report_error("unknown %s '%s'; see meanwave --help", words[1][0] == '-' ? "option" : "verb",
+                 words[1]);
+    return EXIT_USAGE;
+  }
+  return EXIT_GOOD;
+}
+
+static int run_verb(const verb *v, int count, char **words)
+{
+  char line[512];
+  arguments a;
+  const char **files = calloc((size_t)count + 1, sizeof *files);
+  if (files == NULL) {
+    report_error("out of memory");
+    return EXIT_FAILED;
+  }
+  int code = EXIT_GOOD;
+  if (!options_parse(&a, v, count, words, files, line, sizeof line)) {
+    report_error("%s", line);
+    code = EXIT_USAGE;
+  } else if (arguments_has(&a, "help")) {
+    options_help(stdout, v);
+  } else {
+    report_setup(&a);
+    code = v->run(&a);
+  }
+  free(files);
+  return code;
+}
+
+int main(int count, char **words)
+{
+  if (count < 2) {
+    print_overview(stderr);
+    return EXIT_USAGE;
+  }
+  for (size_t i = 0; verbs[i] != NULL; i++)
+    if (strcmp(words[1], verbs[i]->name) == 0) return run_verb(verbs[i], count - 2, words + 2);
+  return run_general(count, words);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "report.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+  bool json;
+  bool quiet;
+  bool first; // no field of the open object was written yet
+} settings;
+
+void report_setup(const arguments *a)
+{
+  settings.json = arguments_has(a, "json");
+  settings.quiet = arguments_has(a, "quiet");
+}
+
+bool report_json(void)
+{
+  return settings.json;
+}
+
+void report_error(const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  fputs("meanwave: ", stderr);
+  vfprintf(stderr, format, values);
+  fputc('\n', stderr);
+  va_end(values);
+}
+
+void report_note(const char *format, ...)
+{
+  if (settings.quiet) return;
+  va_list values;
+  va_start(values, format);
+  vfprintf(stderr, format, values);
+  fputc('\n', stderr);
+  va_end(values);
+}
+
+void report_result(const char *format, ...)
+{
+  if (settings.json) return;
+  va_list values;
+  va_start(values, format);
+  vprintf(format, values);
+  putchar('\n');
+  va_end(values);
+}
+
+static void print_quoted(const char *text)
+{
+  putchar('"');
+  for (; *text != '\0'; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c == '"' || c == '\\')
+      printf("\\%c", c);
+    else if (c < 0x20)
+      printf("\\u%04x", c);
+    else
+      putchar(c);
+  }
+  putchar('"');
+}
+
+static void print_name(const char *name)
+{
+  if (!settings.first) putchar(',');
+  settings.first = false;
+  print_quoted(name);
+  putchar(':');
+}
+
+void report_begin(void)
+{
+  settings.first = true;
+  if (settings.json) putchar('{');
+}
+
+void report_text(const char *name, const char *value)
+{
+  if (!settings.json) return;
+  print_name(name);
+  print_quoted(value);
+}
+
+// JSON knows neither NaN nor infinity.
+void report_number(const char *name, double value)
+{
+  if (!settings.json) return;
+  print_name(name);
+  if (isfinite(value))
+    printf("%.10g", value);
+  else
+    fputs("null", stdout);
+}
+
+void report_end(void)
+{
+  if (!settings.json) return;
+  puts("}");
+  fflush(stdout);
+}
+
+void report_progress(const char *what, double share, double seconds_so_far)
+{
+  enum { WIDTH = 30 };
+  if (settings.quiet || !isatty(STDERR_FILENO)) return;
+  if (share >= 1.0) {
+    fprintf(stderr, "\r\033[K");
+    return;
+  }
+  char bar[WIDTH + 1];
+  int filled = share > 0.0 ? (int)(share * WIDTH) : 0;
+  memset(bar, ' ', WIDTH);
+  memset(bar, '#', (size_t)filled);
+  bar[WIDTH] = '\0';
+  double left = share > 0.0 ? seconds_so_far * (1.0 - share) / share : 0.0;
+  fprintf(stderr, "\r%s [%s] %3.0f %% %4.0f s left\033[K", what, bar, share * 100.0, left);
+  fflush(stderr);
+}
