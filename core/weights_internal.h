@@ -5,6 +5,7 @@
 #define MEANWAVE_WEIGHTS_INTERNAL_H
 
 #include "arena.h"
+#include "half.h"
 #include "weights.h"
 
 struct weights {
