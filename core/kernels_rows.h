@@ -8,6 +8,9 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "kernels_path.h"
 
@@ -29,6 +32,17 @@ static inline void store(float *to, vf v)
 }
 
 // `count` lanes, the others 0. With a constant count of LANES this is a plain load.
+#ifdef __AVX512F__
+static inline vf load_part(const float *from, size_t count)
+{
+  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
+}
+
+static inline void store_part(float *to, vf v, size_t count)
+{
+  _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)v);
+}
+#else
 static inline vf load_part(const float *from, size_t count)
 {
   vf v = {0};
@@ -40,6 +54,7 @@ static inline void store_part(float *to, vf v, size_t count)
 {
   memcpy(to, &v, count * sizeof(float));
 }
+#endif
 
 static inline vf choose(vi mask, vf yes, vf no)
 {

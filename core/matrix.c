@@ -28,9 +28,9 @@ struct matrix {
 
 enum {
   ROW_BLOCK = 36,
-  GROUP = 96, // a multiple of PANEL
+  GROUP = 192, // a multiple of PANEL
   SUM_STRIDE = GROUP,
-  DEPTH_CHUNK = 256,
+  DEPTH_CHUNK = 512,
   COPY_STRIDE = DEPTH_CHUNK + 16,
   SMALLEST_SPLIT = 1 << 16, // multiply-adds below which waking another thread does not pay
 };
