@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Attention on the tiles of the matrix kernels: per head, the keys are turned into a panel
-// [head_size, keys], so that scores are rows times a panel; the values are a panel as they lie.
+// Attention of one head: the keys are turned into panels once, then for each few queries
+//   scores = q k^T (the path's tile()), weights = exp(scale * scores + bias - largest),
+//   out = weights v (tile() again, on the rows of v where they lie), divided by the weights' sum.
+// All sums run in key order, so keys masked by -INFINITY change nothing, wherever they stand.
+#include "kernels_path.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "kernels_path.h"
-
 enum { QUERY_BLOCK = 12 };
 
-static size_t padded(size_t count)
+static size_t padded_keys(size_t keys)
 {
-  return (count + PANEL - 1) / PANEL * PANEL;
+  return (keys + PANEL - 1) / PANEL * PANEL;
+}
+
+// Scratch of a thread: keys in panels [padded keys / PANEL, head size, PANEL], scores
+// [QUERY_BLOCK, padded keys], values in panels where the head's columns cannot be read in place.
+static size_t values_padded(size_t head_size)
+{
+  return (head_size + 7) / 8 * 8;
 }
 
 size_t attention_scratch(size_t queries, size_t keys, size_t head_size)
 {
   (void)queries;
-  return (2 * padded(head_size) + QUERY_BLOCK) * padded(keys) + QUERY_BLOCK * padded(head_size);
+  size_t padded = padded_keys(keys);
+  size_t copied = head_size % 8 == 0 ? 0 : keys * values_padded(head_size);
+  return padded * head_size + QUERY_BLOCK * padded + copied;
 }
 
 typedef struct {
@@ -25,25 +36,24 @@ typedef struct {
   attention a;
 } attention_job;
 
-// [rows, depth] times a panel [depth, width] with w_stride = width -> out, in tiles.
-static void multiply(const kernels_path *path, const float *x, size_t x_stride, size_t rows,
-                     size_t depth, const float *w, size_t width, float *out)
+static void pack_keys(const attention *a, size_t head, float *to)
 {
-  for (size_t column = 0; column < width; column += PANEL) {
-    for (size_t row = 0; row < rows; row += path->tile_rows) {
-      tile_job tile = {.x = x + row * x_stride,
-                       .x_stride = x_stride,
-                       .rows = rows - row < path->tile_rows ? rows - row : path->tile_rows,
-                       .taps = 1,
-                       .inputs = depth,
-                       .w = w + column,
-                       .w_stride = width,
-                       .width = width - column < PANEL ? width - column : PANEL,
-                       .sum = out + row * width + column,
-                       .sum_stride = width,
-                       .first = true};
-      path->tile(&tile);
-    }
+  for (size_t first = 0; first < a->keys; first += PANEL) {
+    size_t width = a->keys - first < PANEL ? a->keys - first : PANEL;
+    const float *k = a->k + first * a->k_stride + head * a->head_size;
+    if (width < PANEL) memset(to, 0, a->head_size * PANEL * sizeof(float));
+    for (size_t j = 0; j < width; j++, k += a->k_stride)
+      for (size_t d = 0; d < a->head_size; d++) to[d * PANEL + j] = k[d];
+    to += a->head_size * PANEL;
+  }
+}
+
+static void pack_values(const attention *a, size_t head, float *to)
+{
+  size_t padded = values_padded(a->head_size);
+  for (size_t j = 0; j < a->keys; j++, to += padded) {
+    memset(to, 0, padded * sizeof(float));
+    memcpy(to, a->v + j * a->v_stride + head * a->head_size, a->head_size * sizeof(float));
   }
 }
 
@@ -51,35 +61,70 @@ static void attend_head(void *argument, size_t head, size_t thread)
 {
   const attention_job *job = argument;
   const attention *a = &job->a;
-  size_t keys = padded(a->keys);
-  size_t width = padded(a->head_size);
-  float *turned = a->scratch + thread * attention_scratch(a->queries, a->keys, a->head_size);
-  float *values = turned + a->head_size * keys; // [keys, width]
-  float *scores = values + width * keys;        // [QUERY_BLOCK, keys]
-  float *sums = scores + QUERY_BLOCK * keys;    // [QUERY_BLOCK, width]
-  for (size_t j = 0; j < a->keys; j++) {
-    const float *k = a->k + j * a->k_stride + head * a->head_size;
-    for (size_t d = 0; d < a->head_size; d++) turned[d * keys + j] = k[d];
-    memcpy(values + j * width, a->v + j * a->v_stride + head * a->head_size,
-           a->head_size * sizeof(float));
-    memset(values + j * width + a->head_size, 0, (width - a->head_size) * sizeof(float));
+  size_t padded = padded_keys(a->keys);
+  size_t size = values_padded(a->head_size);
+  float *panels = a->scratch + thread * attention_scratch(a->queries, a->keys, a->head_size);
+  float *scores = panels + padded * a->head_size;
+  const float *v = a->v + head * a->head_size;
+  size_t v_stride = a->v_stride;
+  pack_keys(a, head, panels);
+  if (size != a->head_size) {
+    float *values = scores + QUERY_BLOCK * padded;
+    pack_values(a, head, values);
+    v = values;
+    v_stride = size;
   }
-  for (size_t d = 0; d < a->head_size; d++)
-    memset(turned + d * keys + a->keys, 0, (keys - a->keys) * sizeof(float));
-  for (size_t i = 0; i < a->queries; i += QUERY_BLOCK) {
-    size_t rows = a->queries - i < QUERY_BLOCK ? a->queries - i : QUERY_BLOCK;
-    multiply(job->path, a->q + i * a->q_stride + head * a->head_size, a->q_stride, rows,
-             a->head_size, turned, keys, scores);
-    for (size_t r = 0; r < rows; r++) {
-      const float *bias = a->bias;
-      if (bias != NULL) bias += head * a->bias_head_stride + (i + r) * a->bias_query_stride;
-      job->path->scores(scores + r * keys, a->keys, a->scale, bias);
+  size_t most = job->path->tile_rows < QUERY_BLOCK ? job->path->tile_rows : QUERY_BLOCK;
+  for (size_t i = 0, rows; i < a->queries; i += rows) {
+    rows = a->queries - i < most ? a->queries - i : most;
+    float sums[QUERY_BLOCK];
+    tile_job dot = {
+        .x = a->q + i * a->q_stride + head * a->head_size,
+        .x_stride = a->q_stride,
+        .rows = rows,
+        .taps = 1,
+        .inputs = a->head_size,
+        .w_stride = PANEL,
+        .width = PANEL,
+        .sum_stride = padded,
+        .first = true,
+    };
+    for (size_t first = 0; first < padded; first += PANEL) {
+      dot.w = panels + first * a->head_size;
+      dot.sum = scores + first;
+      job->path->tile(&dot);
     }
-    job->path->softmax_rows(scores, keys, rows, a->keys);
-    multiply(job->path, scores, keys, rows, a->keys, values, width, sums);
-    for (size_t r = 0; r < rows; r++)
-      memcpy(a->out + (i + r) * a->out_stride + head * a->head_size, sums + r * width,
-             a->head_size * sizeof(float));
+    const float *bias = a->bias;
+    if (bias != NULL) bias += head * a->bias_head_stride + i * a->bias_query_stride;
+    for (size_t r = 0; r < rows; r++) {
+      sums[r] = job->path->exponentials(scores + r * padded, a->keys, a->scale, bias);
+      if (bias != NULL) bias += a->bias_query_stride;
+    }
+    for (size_t first = 0, width; first < size; first += width) {
+      float mixed[QUERY_BLOCK * PANEL];
+      width = size - first < PANEL ? size - first : PANEL;
+      tile_job mix = {
+          .x = scores,
+          .x_stride = padded,
+          .rows = rows,
+          .taps = 1,
+          .inputs = a->keys,
+          .w = v + first,
+          .w_stride = v_stride,
+          .width = width,
+          .sum = mixed,
+          .sum_stride = PANEL,
+          .first = true,
+      };
+      size_t columns = a->head_size - first < width ? a->head_size - first : width;
+      job->path->tile(&mix);
+      for (size_t r = 0; r < rows; r++) {
+        float *out = a->out + (i + r) * a->out_stride + head * a->head_size + first;
+        // A query that may see no key gets zeros.
+        float inverse = sums[r] > 0.0f ? 1.0f / sums[r] : 0.0f;
+        for (size_t c = 0; c < columns; c++) out[c] = mixed[r * PANEL + c] * inverse;
+      }
+    }
   }
 }
 

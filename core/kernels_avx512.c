@@ -1,124 +1,185 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// AVX-512 (F, VL, DQ, BW): tiles of 12 rows by 2 vectors of 16, 24 sums in registers.
-#define VECTOR_BYTES 64
-#include "kernels_rows.h"
+// The path of processors with AVX-512 (F, BW, DQ, VL): vectors of 16, and of 8 for narrow panels.
+#include "kernels_path.h"
 
 #include <immintrin.h>
+#include <math.h>
 
-INLINE void tile_wide(const tile_job *job, size_t rows, size_t vectors)
+enum { LANES = 16 };
+typedef __m512 vec;
+
+static inline __mmask16 first_lanes(size_t n)
 {
-  __m512 sum[12][2];
-  UNROLLED
-  for (size_t r = 0; r < rows; r++) UNROLLED
-  for (size_t v = 0; v < vectors; v++)
-    sum[r][v] =
-        job->first ? _mm512_setzero_ps() : _mm512_loadu_ps(job->sum + r * job->sum_stride + 16 * v);
-  const float *w = job->w;
-  size_t stride = job->x_stride;
-  for (size_t j = 0; j < job->taps; j++) {
-    // four pointers and small multiples of the stride address twelve rows
-    const float *x[4];
-    UNROLLED
-    for (size_t g = 0; g < 4; g++) x[g] = job->x + j * job->tap_step + 3 * g * stride;
-    for (size_t i = 0; i < job->inputs; i++, w += job->w_stride) {
-      __m512 weight[2];
-      UNROLLED
-      for (size_t v = 0; v < vectors; v++) weight[v] = _mm512_loadu_ps(w + 16 * v);
-      UNROLLED
-      for (size_t r = 0; r < rows; r++) {
-        __m512 value = _mm512_set1_ps(x[r / 3][r % 3 * stride + i]);
-        UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-          sum[r][v] = _mm512_fmadd_ps(value, weight[v], sum[r][v]);
-      }
-    }
-  }
-  UNROLLED
-  for (size_t r = 0; r < rows; r++) UNROLLED
-  for (size_t v = 0; v < vectors; v++)
-    _mm512_storeu_ps(job->sum + r * job->sum_stride + 16 * v, sum[r][v]);
+  return (__mmask16)((1u << n) - 1);
 }
 
-INLINE void tile_narrow(const tile_job *job, size_t rows, size_t vectors)
+static inline vec v_load(const float *p)
 {
-  __m256 sum[6][3];
-  UNROLLED
-  for (size_t r = 0; r < rows; r++) UNROLLED
-  for (size_t v = 0; v < vectors; v++)
-    sum[r][v] =
-        job->first ? _mm256_setzero_ps() : _mm256_loadu_ps(job->sum + r * job->sum_stride + 8 * v);
-  const float *w = job->w;
-  size_t stride = job->x_stride;
-  for (size_t j = 0; j < job->taps; j++) {
-    const float *x[2] = {job->x + j * job->tap_step, job->x + j * job->tap_step + 3 * stride};
-    for (size_t i = 0; i < job->inputs; i++, w += job->w_stride) {
-      __m256 weight[3];
-      UNROLLED
-      for (size_t v = 0; v < vectors; v++) weight[v] = _mm256_loadu_ps(w + 8 * v);
-      UNROLLED
-      for (size_t r = 0; r < rows; r++) {
-        __m256 value = _mm256_set1_ps(x[r / 3][r % 3 * stride + i]);
-        UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-          sum[r][v] = _mm256_fmadd_ps(value, weight[v], sum[r][v]);
-      }
-    }
-  }
-  UNROLLED
-  for (size_t r = 0; r < rows; r++) UNROLLED
-  for (size_t v = 0; v < vectors; v++)
-    _mm256_storeu_ps(job->sum + r * job->sum_stride + 8 * v, sum[r][v]);
+  return _mm512_loadu_ps(p);
+}
+static inline void v_store(float *p, vec a)
+{
+  _mm512_storeu_ps(p, a);
+}
+static inline vec v_set(float a)
+{
+  return _mm512_set1_ps(a);
+}
+static inline vec v_fma(vec a, vec b, vec c)
+{
+  return _mm512_fmadd_ps(a, b, c);
+}
+static inline vec v_min(vec a, vec b)
+{
+  return _mm512_min_ps(a, b);
+}
+static inline vec v_max(vec a, vec b)
+{
+  return _mm512_max_ps(a, b);
+}
+static inline float v_sum(vec a)
+{
+  return _mm512_reduce_add_ps(a);
+}
+static inline float v_largest(vec a)
+{
+  return _mm512_reduce_max_ps(a);
+}
+static inline float v_first(vec a)
+{
+  return _mm512_cvtss_f32(a);
 }
 
-#define WIDE(vectors)                                                                              \
-  switch (job->rows) {                                                                             \
-  case 1: tile_wide(job, 1, vectors); break;                                                       \
-  case 2: tile_wide(job, 2, vectors); break;                                                       \
-  case 3: tile_wide(job, 3, vectors); break;                                                       \
-  case 4: tile_wide(job, 4, vectors); break;                                                       \
-  case 5: tile_wide(job, 5, vectors); break;                                                       \
-  case 6: tile_wide(job, 6, vectors); break;                                                       \
-  case 7: tile_wide(job, 7, vectors); break;                                                       \
-  case 8: tile_wide(job, 8, vectors); break;                                                       \
-  case 9: tile_wide(job, 9, vectors); break;                                                       \
-  case 10: tile_wide(job, 10, vectors); break;                                                     \
-  case 11: tile_wide(job, 11, vectors); break;                                                     \
-  default: tile_wide(job, 12, vectors); break;                                                     \
-  }
-
-// Panels of 24 and 8 columns in vectors of 8, six rows at a time.
-static void run_narrow(const tile_job *whole, size_t vectors)
+static inline vec v_load_part(const float *p, size_t n)
 {
-  tile_job part = *whole;
-  for (size_t row = 0; row < whole->rows; row += part.rows) {
-    part.x = whole->x + row * whole->x_stride;
-    part.sum = whole->sum + row * whole->sum_stride;
-    part.rows = whole->rows - row >= 6 ? 6 : whole->rows - row >= 2 ? 2 : 1;
-    if (vectors == 3 && part.rows == 6)
-      tile_narrow(&part, 6, 3);
-    else if (vectors == 3 && part.rows == 2)
-      tile_narrow(&part, 2, 3);
-    else if (vectors == 3)
-      tile_narrow(&part, 1, 3);
-    else if (part.rows == 6)
-      tile_narrow(&part, 6, 1);
-    else if (part.rows == 2)
-      tile_narrow(&part, 2, 1);
-    else
-      tile_narrow(&part, 1, 1);
-  }
+  return _mm512_maskz_loadu_ps(first_lanes(n), p);
 }
 
-static void tile(const tile_job *job)
+static inline void v_store_part(float *p, size_t n, vec a)
 {
-  if (job->width == 32) {
-    WIDE(2)
-  } else if (job->width == 16) {
-    WIDE(1)
-  } else {
-    run_narrow(job, job->width / 8);
+  _mm512_mask_storeu_ps(p, first_lanes(n), a);
+}
+
+static inline vec v_round(vec a)
+{
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+static inline vec v_where_less(vec a, vec b, vec then, vec otherwise)
+{
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), otherwise, then);
+}
+
+static inline vec v_power_of_two(vec n)
+{
+  __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23));
+}
+
+#include "kernels_vector.h"
+
+#define TILE_NAME tile_16
+#define TILE_VECTOR __m512
+#define TILE_LANES 16
+#define TILE_LOAD _mm512_loadu_ps
+#define TILE_STORE _mm512_storeu_ps
+#define TILE_SET _mm512_set1_ps
+#define TILE_ZERO _mm512_setzero_ps
+#define TILE_FMA _mm512_fmadd_ps
+#include "kernels_vector_tile.h"
+#undef TILE_NAME
+#undef TILE_VECTOR
+#undef TILE_LANES
+#undef TILE_LOAD
+#undef TILE_STORE
+#undef TILE_SET
+#undef TILE_ZERO
+#undef TILE_FMA
+
+#define TILE_NAME tile_8
+#define TILE_VECTOR __m256
+#define TILE_LANES 8
+#define TILE_LOAD _mm256_loadu_ps
+#define TILE_STORE _mm256_storeu_ps
+#define TILE_SET _mm256_set1_ps
+#define TILE_ZERO _mm256_setzero_ps
+#define TILE_FMA _mm256_fmadd_ps
+#include "kernels_vector_tile.h"
+
+#include "kernels_x86.h"
+
+static void tile_width_8(const tile_job *t)
+{
+  const size_t column = 0;
+  switch (t->rows) {
+    TILE_ROWS_12(tile_8, 1)
   }
 }
 
-const kernels_path kernels_avx512 = {.name = "avx512", .tile_rows = 12, .tile = tile, ROW_KERNELS};
+static void tile_width_16(const tile_job *t)
+{
+  const size_t column = 0;
+  switch (t->rows) {
+    TILE_ROWS_12(tile_16, 1)
+  }
+}
+
+static void tile_width_24(const tile_job *t)
+{
+  const size_t column = 0;
+  switch (t->rows) {
+    TILE_ROWS_6(tile_8, 3)
+  }
+}
+
+static void tile_width_32(const tile_job *t)
+{
+  const size_t column = 0;
+  switch (t->rows) {
+    TILE_ROWS_12(tile_16, 2)
+  }
+}
+
+static void tile_width_48(const tile_job *t)
+{
+  const size_t column = 0;
+  switch (t->rows) {
+    TILE_ROWS_6(tile_16, 3)
+  }
+}
+
+// Three vectors a row leave registers for six rows at a time.
+static void avx512_tile(const tile_job *job)
+{
+  tile_job t = *job;
+  void (*tile)(const tile_job *) = t.width == 8    ? tile_width_8
+                                   : t.width == 16 ? tile_width_16
+                                   : t.width == 24 ? tile_width_24
+                                   : t.width == 32 ? tile_width_32
+                                                   : tile_width_48;
+  if (t.width % 24 == 0 && t.rows > 6) {
+    t.rows = (job->rows + 1) / 2;
+    tile(&t);
+    t.x += t.rows * t.x_stride;
+    t.sum += t.rows * t.sum_stride;
+    t.rows = job->rows - t.rows;
+  }
+  tile(&t);
+}
+
+const kernels_path kernels_avx512 = {
+    .name = "avx512",
+    .tile_rows = 12,
+    .tile = avx512_tile,
+    .finish = vector_finish,
+    .widen = x86_widen,
+    .exponentials = vector_exponentials,
+    .activate = vector_activate,
+    .depthwise = vector_depthwise,
+    .layer_norm = vector_layer_norm,
+    .rms_norm = vector_rms_norm,
+    .softmax_rows = vector_softmax_rows,
+    .glu_rows = vector_glu_rows,
+    .snake = vector_snake,
+};

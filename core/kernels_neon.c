@@ -1,52 +1,131 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// NEON (64-bit Arm): tiles of 6 rows by 4 vectors of 4, 24 sums in registers.
-#define VECTOR_BYTES 16
-#include "kernels_rows.h"
+// The path of 64-bit Arm: vectors of 4.
+#include "kernels_path.h"
 
 #include <arm_neon.h>
+#include <math.h>
+#include <string.h>
 
-INLINE void tile_part(const tile_job *job, size_t column, size_t rows, size_t vectors)
+enum { LANES = 4 };
+typedef float32x4_t vec;
+
+static inline vec v_load(const float *p)
 {
-  float32x4_t sum[6][4];
-  float *sums = job->sum + column;
-  UNROLLED
-  for (size_t r = 0; r < rows; r++) UNROLLED
-  for (size_t v = 0; v < vectors; v++)
-    sum[r][v] = job->first ? vdupq_n_f32(0.0f) : vld1q_f32(sums + r * job->sum_stride + 4 * v);
-  const float *w = job->w + column;
-  for (size_t j = 0; j < job->taps; j++) {
-    const float *x = job->x + j * job->tap_step;
-    for (size_t i = 0; i < job->inputs; i++, w += job->w_stride) {
-      float32x4_t weight[4];
-      UNROLLED
-      for (size_t v = 0; v < vectors; v++) weight[v] = vld1q_f32(w + 4 * v);
-      UNROLLED
-      for (size_t r = 0; r < rows; r++) UNROLLED
-      for (size_t v = 0; v < vectors; v++)
-        sum[r][v] = vfmaq_n_f32(sum[r][v], weight[v], x[r * job->x_stride + i]);
+  return vld1q_f32(p);
+}
+static inline void v_store(float *p, vec a)
+{
+  vst1q_f32(p, a);
+}
+static inline vec v_set(float a)
+{
+  return vdupq_n_f32(a);
+}
+static inline vec v_fma(vec a, vec b, vec c)
+{
+  return vfmaq_f32(c, a, b);
+}
+static inline vec v_min(vec a, vec b)
+{
+  return vminq_f32(a, b);
+}
+static inline vec v_max(vec a, vec b)
+{
+  return vmaxq_f32(a, b);
+}
+static inline float v_sum(vec a)
+{
+  return vaddvq_f32(a);
+}
+static inline float v_largest(vec a)
+{
+  return vmaxvq_f32(a);
+}
+static inline float v_first(vec a)
+{
+  return vgetq_lane_f32(a, 0);
+}
+static inline vec v_round(vec a)
+{
+  return vrndnq_f32(a);
+}
+
+static inline vec v_load_part(const float *p, size_t n)
+{
+  float lanes[4] = {0.0f};
+  memcpy(lanes, p, n * sizeof(float));
+  return vld1q_f32(lanes);
+}
+
+static inline void v_store_part(float *p, size_t n, vec a)
+{
+  float lanes[4];
+  vst1q_f32(lanes, a);
+  memcpy(p, lanes, n * sizeof(float));
+}
+
+static inline vec v_where_less(vec a, vec b, vec then, vec otherwise)
+{
+  return vbslq_f32(vcltq_f32(a, b), then, otherwise);
+}
+
+static inline vec v_power_of_two(vec n)
+{
+  int32x4_t exponent = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
+  return vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23));
+}
+
+#include "kernels_vector.h"
+
+#define TILE_NAME tile_4
+#define TILE_VECTOR float32x4_t
+#define TILE_LANES 4
+#define TILE_LOAD vld1q_f32
+#define TILE_STORE vst1q_f32
+#define TILE_SET vdupq_n_f32
+#define TILE_ZERO() vdupq_n_f32(0.0f)
+#define TILE_FMA(a, b, c) vfmaq_f32(c, a, b)
+#include "kernels_vector_tile.h"
+
+// Thirty-two registers hold the sums of twelve rows of two vectors.
+static void neon_tile(const tile_job *t)
+{
+  for (size_t column = 0; column < t->width; column += 8) {
+    switch (t->rows) {
+      TILE_ROWS_12(tile_4, 2)
     }
   }
-  UNROLLED
-  for (size_t r = 0; r < rows; r++) UNROLLED
-  for (size_t v = 0; v < vectors; v++) vst1q_f32(sums + r * job->sum_stride + 4 * v, sum[r][v]);
 }
 
-#define PART(vectors)                                                                              \
-  switch (job->rows) {                                                                             \
-  case 1: tile_part(job, column, 1, vectors); break;                                               \
-  case 2: tile_part(job, column, 2, vectors); break;                                               \
-  case 3: tile_part(job, column, 3, vectors); break;                                               \
-  case 4: tile_part(job, column, 4, vectors); break;                                               \
-  case 5: tile_part(job, column, 5, vectors); break;                                               \
-  default: tile_part(job, column, 6, vectors); break;                                              \
-  }
-
-static void tile(const tile_job *job)
+static void neon_widen(matrix_dtype dtype, const void *from, size_t count, float *to)
 {
-  size_t column = 0;
-  for (; column + 16 <= job->width; column += 16) PART(4)
-  if (column < job->width) PART(2)
+  for (size_t i = 0; i < count; i += 4) {
+    vec wide;
+    if (dtype == MATRIX_INT8) {
+      const int8_t *bytes = (const int8_t *)from + i;
+      wide = (vec){(float)bytes[0], (float)bytes[1], (float)bytes[2], (float)bytes[3]};
+    } else {
+      uint16x4_t halves = vld1_u16((const uint16_t *)from + i);
+      wide = dtype == MATRIX_F16 ? vcvt_f32_f16(vreinterpret_f16_u16(halves))
+                                 : vreinterpretq_f32_u32(vshll_n_u16(halves, 16));
+    }
+    vst1q_f32(to + i, wide);
+  }
 }
 
-const kernels_path kernels_neon = {.name = "neon", .tile_rows = 6, .tile = tile, ROW_KERNELS};
+const kernels_path kernels_neon = {
+    .name = "neon",
+    .tile_rows = 12,
+    .tile = neon_tile,
+    .finish = vector_finish,
+    .widen = neon_widen,
+    .exponentials = vector_exponentials,
+    .activate = vector_activate,
+    .depthwise = vector_depthwise,
+    .layer_norm = vector_layer_norm,
+    .rms_norm = vector_rms_norm,
+    .softmax_rows = vector_softmax_rows,
+    .glu_rows = vector_glu_rows,
+    .snake = vector_snake,
+};

@@ -7,9 +7,9 @@
 #include "kernels.h"
 
 // Weights are packed in panels of columns, each [taps * inputs, width]; all are PANEL wide but the
-// last, whose width is a multiple of 8. So the panel that starts at column c starts at element
-// c * taps * inputs, and one layout serves every instruction set.
-enum { PANEL = 32 };
+// last, whose width is a multiple of 8 up to PANEL_MOST. So the panel that starts at column c
+// starts at element c * taps * inputs, and one layout serves every instruction set.
+enum { PANEL = 32, PANEL_MOST = 48 };
 
 // Sums of a few rows of one panel, or of a part of its depth:
 //   sum[r, c] = (first ? 0 : sum[r, c]) + over j, i: x[r * x_stride + j * tap_step + i] w[j, i, c]
@@ -23,7 +23,7 @@ typedef struct {
   size_t inputs;
   const float *w; // row (j, i) at (j * inputs + i) * w_stride
   size_t w_stride;
-  size_t width; // 8, 16, 24 or 32
+  size_t width; // 8, 16, 24, 32 or 48
   float *sum;
   size_t sum_stride;
   bool first;
@@ -49,7 +49,8 @@ typedef struct {
   void (*finish)(const finish_job *job);
   // Weights of other types than float to float, count a multiple of 8.
   void (*widen)(matrix_dtype dtype, const void *from, size_t count, float *to);
-  void (*scores)(float *x, size_t count, float scale, const float *bias); // x = scale x + bias
+  // x = exp(scale * x + bias - largest of these), bias NULL: 0. Returns their sum, added in order.
+  float (*exponentials)(float *x, size_t count, float scale, const float *bias);
   void (*activate)(activation act, float *x, size_t count);
   void (*depthwise)(const float *w, const float *bias, size_t taps, size_t dilation, const float *x,
                     size_t x_stride, size_t rows, size_t channels, float *y, size_t y_stride);
@@ -72,11 +73,17 @@ extern const kernels_path kernels_avx512;
 extern const kernels_path kernels_neon;
 #endif
 
+static inline size_t panel_count(size_t outputs)
+{
+  return outputs > PANEL_MOST ? (outputs - PANEL_MOST + PANEL - 1) / PANEL + 1 : outputs > 0;
+}
+
 // Width of the panel that starts at column `first`.
 static inline size_t panel_width(size_t outputs, size_t first)
 {
   size_t left = outputs - first;
-  return left >= PANEL ? PANEL : (left + 7) / 8 * 8;
+  if (left > PANEL_MOST) return PANEL;
+  return left > PANEL ? PANEL_MOST : (left + 7) / 8 * 8;
 }
 
 // As the public functions, on a chosen path: for tests.

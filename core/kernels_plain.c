@@ -2,8 +2,8 @@
 //
 // Every kernel in plain C: the truth the faster paths are tested against, and the path of machines
 // without one.
-#include "kernels_path.h"
 #include "half.h"
+#include "kernels_path.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -73,9 +73,20 @@ static void widen(matrix_dtype dtype, const void *from, size_t count, float *to)
   }
 }
 
-static void scores(float *x, size_t count, float scale, const float *bias)
+static float exponentials(float *x, size_t count, float scale, const float *bias)
 {
-  for (size_t i = 0; i < count; i++) x[i] = x[i] * scale + (bias != NULL ? bias[i] : 0.0f);
+  float largest = -INFINITY;
+  float sum = 0.0f;
+  for (size_t i = 0; i < count; i++) {
+    x[i] = x[i] * scale + (bias != NULL ? bias[i] : 0.0f);
+    if (x[i] > largest) largest = x[i];
+  }
+  if (largest == -INFINITY) largest = 0.0f; // all masked: all become 0
+  for (size_t i = 0; i < count; i++) {
+    x[i] = expf(x[i] - largest);
+    sum += x[i];
+  }
+  return sum;
 }
 
 static void depthwise(const float *w, const float *bias, size_t taps, size_t dilation,
@@ -126,14 +137,7 @@ static void rms_norm_plain(const float *x, size_t x_stride, size_t rows, size_t 
 static void softmax_rows_plain(float *x, size_t stride, size_t rows, size_t width)
 {
   for (size_t i = 0; i < rows; i++, x += stride) {
-    float largest = -INFINITY;
-    for (size_t c = 0; c < width; c++)
-      if (x[c] > largest) largest = x[c];
-    float sum = 0.0f;
-    for (size_t c = 0; c < width; c++) {
-      x[c] = expf(x[c] - largest);
-      sum += x[c];
-    }
+    float sum = exponentials(x, width, 1.0f, NULL);
     for (size_t c = 0; c < width; c++) x[c] /= sum;
   }
 }
@@ -181,7 +185,7 @@ const kernels_path kernels_plain = {
     .tile = tile,
     .finish = finish,
     .widen = widen,
-    .scores = scores,
+    .exponentials = exponentials,
     .activate = activate_plain,
     .depthwise = depthwise,
     .layer_norm = layer_norm_plain,

@@ -8,6 +8,7 @@
 //       chunks of DEPTH_CHUNK inputs   (a panel's chunk of weights stays in L1 or L2)
 //         panels, tiles of a few rows  (sums in registers: the path's tile())
 //       epilogue of the group
+// All room is on the stack, about 200 KB.
 // Sums are stored and loaded between chunks without loss, so neither the blocks nor the threads
 // change any value.
 #include "half.h"
@@ -28,8 +29,8 @@ struct matrix {
 
 enum {
   ROW_BLOCK = 36,
-  GROUP = 192, // a multiple of PANEL
-  SUM_STRIDE = GROUP,
+  GROUP = 192,                              // a multiple of PANEL
+  SUM_STRIDE = GROUP + PANEL_MOST - PANEL, // the last panel may be wider
   DEPTH_CHUNK = 512,
   COPY_STRIDE = DEPTH_CHUNK + 16,
   SMALLEST_SPLIT = 1 << 16, // multiply-adds below which waking another thread does not pay
@@ -58,7 +59,8 @@ const matrix_shape *matrix_get_shape(const matrix *m)
 
 static size_t padded_outputs(size_t outputs)
 {
-  return (outputs + 7) / 8 * 8;
+  size_t panels = panel_count(outputs);
+  return panels == 0 ? 0 : (panels - 1) * PANEL + panel_width(outputs, (panels - 1) * PANEL);
 }
 
 size_t matrix_bytes(const matrix *m)
@@ -113,7 +115,7 @@ mw_status matrix_new(matrix **made, const matrix_shape *shape, matrix_dtype dtyp
   size_t count;
   size_t bytes;
   matrix *m = NULL;
-  if (shape->outputs > SIZE_MAX - PANEL ||
+  if (shape->outputs > SIZE_MAX - PANEL_MOST ||
       __builtin_mul_overflow(shape->inputs, shape->taps, &depth) ||
       __builtin_mul_overflow(depth, padded_outputs(shape->outputs), &count) ||
       __builtin_mul_overflow(count, dtype_bytes[dtype], &bytes) || bytes > SIZE_MAX - 128)
@@ -224,7 +226,7 @@ static void sum_group(const run_job *job, const float *x, size_t rows, size_t fi
 {
   const matrix_shape *s = &job->m->shape;
   float copied[ROW_BLOCK * COPY_STRIDE];
-  float room[DEPTH_CHUNK * PANEL];
+  float room[DEPTH_CHUNK * PANEL_MOST];
   chunk c = {0};
   for (bool is_first = true; next_chunk(s, &c); is_first = false) {
     tile_job tile = {
@@ -260,7 +262,7 @@ static void run_group(void *argument, size_t index, size_t thread)
   size_t row = job->rows * block / job->row_blocks;
   size_t rows = job->rows * (block + 1) / job->row_blocks - row;
   size_t first = index / job->row_blocks * GROUP;
-  size_t end = s->outputs - first < GROUP ? s->outputs : first + GROUP;
+  size_t end = index / job->row_blocks + 1 < job->groups ? first + GROUP : s->outputs;
   float sums[ROW_BLOCK * SUM_STRIDE];
   sum_group(job, job->x + row * s->stride * job->x_stride, rows, first, end, sums);
   finish_job finish = {
@@ -292,9 +294,9 @@ void matrix_run_on(const kernels_path *path, const matrix *m, const float *x, si
                  .rows = rows,
                  .y = y,
                  .y_stride = y_stride,
-                 .row_blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK};
+                 .row_blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK,
+                 .groups = (panel_count(s->outputs) * PANEL + GROUP - 1) / GROUP};
   if (after != NULL) job.after = *after;
-  size_t groups = (s->outputs + GROUP - 1) / GROUP;
   bool small = rows * s->outputs < SMALLEST_SPLIT / (s->inputs * s->taps + 1);
-  pool_run(small ? NULL : p, job.row_blocks * groups, run_group, &job);
+  pool_run(small ? NULL : p, job.row_blocks * job.groups, run_group, &job);
 }
