@@ -72,8 +72,7 @@ static problem make_problem(size_t rows, size_t outputs, size_t inputs, size_t t
   p.x_rows = (rows - 1) * stride + (taps - 1) * dilation + 1;
   p.values = random_floats(outputs * inputs * taps);
   // sums of about 1, so that their error does not grow with the depth
-  for (size_t i = 0; i < outputs * inputs * taps; i++)
-    p.values[i] /= sqrtf((float)(inputs * taps));
+  for (size_t i = 0; i < outputs * inputs * taps; i++) p.values[i] /= sqrtf((float)(inputs * taps));
   p.bias = random_floats(outputs);
   p.x = random_floats(p.x_rows * inputs);
   p.extra = random_floats(rows * outputs);
