@@ -36,6 +36,52 @@ MW_API const char *mw_status_name(mw_status status);
 MW_API const char *mw_kernels_name(void);
 MW_API const char *mw_libraries(void);
 
+// ---- Model files ----
+//
+// Any file of weights: safetensors, our bundles, PyTorch and TorchScript archives. Not real time.
+
+typedef struct mw_model_file mw_model_file;
+
+typedef struct {
+  const char *name;
+  const char *type; // "F32", "F16", "BF16", "I8", ...
+  unsigned rank;
+  size_t shape[8]; // [shape[0], ..., shape[rank - 1]]
+  size_t bytes;
+} mw_tensor_info;
+
+MW_API mw_status mw_model_file_open(mw_model_file **opened, const char *path, mw_error *error);
+MW_API void mw_model_file_close(mw_model_file *file); // NULL is fine
+MW_API size_t mw_model_file_count(const mw_model_file *file);
+MW_API bool mw_model_file_tensor(const mw_model_file *file, size_t index, mw_tensor_info *info);
+// Which network it is, told by its tensors: "meanvc", "meanaudio-s", ...; NULL when none is known.
+// Full size: in the shapes of the official file, else a smaller or larger relative.
+MW_API const char *mw_model_file_kind(const mw_model_file *file);
+MW_API bool mw_model_file_is_full_size(const mw_model_file *file);
+// Of a bundle: "family", "name", "licence", "config", "parts", "source", "source_sha256"; or NULL.
+MW_API const char *mw_model_file_metadata(const mw_model_file *file, const char *key);
+// Calls `say` with a line for each tensor that a file of full size lacks or has too many; returns
+// how many lines.
+typedef void (*mw_say)(void *context, const char *line);
+MW_API size_t mw_model_file_problems(const mw_model_file *file, mw_say say, void *context);
+
+typedef enum { MW_WEIGHTS_F32, MW_WEIGHTS_F16, MW_WEIGHTS_BF16, MW_WEIGHTS_INT8 } mw_weight_type;
+
+typedef struct {
+  const char *const *paths; // weights, and at most one *.json with the configuration
+  size_t count;
+  const char *output;
+  const char *name;    // NULL: that of the source
+  const char *licence; // NULL: that of the source
+  mw_weight_type type; // of matrices
+  bool overwrite;
+} mw_model_import;
+
+// Writes one bundle of all the files: one file keeps its tensors' names, several get the prefix of
+// their part ("decoder.", "encoder.", "vocoder.", "speaker.", "flow.", "text.", "clap.", "vae.").
+// `output` is either what it was or whole, whenever the program ends.
+MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
+
 // ---- Benchmarks ----
 
 typedef struct {

@@ -6,6 +6,7 @@
 #include "weights_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
@@ -83,24 +84,38 @@ static mw_status read_metadata(weights *w, const json_node *metadata, mw_error *
   return MW_OK;
 }
 
-// A bundle's int8 tensor X has its row scales in X.scale, F32 [X's first dimension].
+static mw_status link_scale(weights *w, tensor *t, bool *is_scale, mw_error *error)
+{
+  char name[1024 + sizeof ".scale"];
+  snprintf(name, sizeof name, "%s.scale", t->name);
+  const tensor *scale = weights_find(w, name);
+  if (scale == NULL || t->rank == 0 || scale->dtype != TENSOR_F32 || scale->rank != 1 ||
+      scale->shape[0] != t->shape[0])
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: int8 needs %s, F32 [%zu]", w->path,
+                   t->name, name, t->rank > 0 ? t->shape[0] : (size_t)1);
+  t->row_scale = scale->data;
+  is_scale[scale - w->tensors] = true;
+  return MW_OK;
+}
+
+// A bundle's int8 tensor X has its row scales in X.scale, F32 [X's first dimension]. They become
+// part of X and are listed no more.
 static mw_status link_scales(weights *w, mw_error *error)
 {
   const char *format = weights_metadata(w, "format");
-  if (format == NULL || strcmp(format, "meanwave-bundle-1") != 0) return MW_OK;
-  for (size_t i = 0; i < w->count; i++) {
-    tensor *t = &w->tensors[i];
-    char name[1024 + sizeof ".scale"];
-    if (t->dtype != TENSOR_I8) continue;
-    snprintf(name, sizeof name, "%s.scale", t->name);
-    const tensor *scale = weights_find(w, name);
-    if (scale == NULL || t->rank == 0 || scale->dtype != TENSOR_F32 || scale->rank != 1 ||
-        scale->shape[0] != t->shape[0])
-      return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: int8 needs %s, F32 [%zu]", w->path,
-                     t->name, name, t->rank > 0 ? t->shape[0] : (size_t)1);
-    t->row_scale = scale->data;
-  }
-  return MW_OK;
+  if (format == NULL || strcmp(format, "meanwave-bundle-1") != 0 || w->count == 0) return MW_OK;
+  bool *is_scale = calloc(w->count, sizeof *is_scale);
+  if (is_scale == NULL) return mw_fail_memory(error, "reading scales");
+  mw_status status = MW_OK;
+  for (size_t i = 0; status == MW_OK && i < w->count; i++)
+    if (w->tensors[i].dtype == TENSOR_I8) status = link_scale(w, &w->tensors[i], is_scale, error);
+  size_t kept = 0;
+  for (size_t i = 0; i < w->count; i++)
+    if (!is_scale[i]) w->tensors[kept++] = w->tensors[i];
+  bool removed = kept < w->count;
+  free(is_scale);
+  w->count = kept;
+  return status == MW_OK && removed ? weights_index(w, error) : status;
 }
 
 mw_status safetensors_read(weights *w, mw_error *error)

@@ -121,3 +121,14 @@ void tensor_read(const tensor *t, size_t first, size_t count, float *out)
     for (size_t i = 0; i < count; i++) out[i] = element(t, first + i);
   }
 }
+
+void tensor_write(const tensor *t, FILE *file)
+{
+  size_t bytes = tensor_dtype_bytes(t->dtype);
+  if (t->contiguous) {
+    if (t->count > 0) fwrite(t->data, bytes, t->count, file);
+    return;
+  }
+  for (size_t i = 0; i < t->count; i++)
+    fwrite((const unsigned char *)t->data + strided(t, i) * bytes, bytes, 1, file);
+}

@@ -91,6 +91,7 @@ mw_status weights_index(weights *w, mw_error *error)
 {
   size_t buckets = 16;
   while (buckets < 2 * w->count) buckets *= 2;
+  free(w->buckets);
   w->buckets = calloc(buckets, sizeof *w->buckets);
   if (w->buckets == NULL || w->count >= UINT32_MAX) return mw_fail_memory(error, "listing tensors");
   w->bucket_mask = buckets - 1;

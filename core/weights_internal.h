@@ -4,6 +4,8 @@
 #ifndef MEANWAVE_WEIGHTS_INTERNAL_H
 #define MEANWAVE_WEIGHTS_INTERNAL_H
 
+#include <stdio.h>
+
 #include "arena.h"
 #include "half.h"
 #include "weights.h"
@@ -27,6 +29,9 @@ struct weights {
 
 size_t tensor_dtype_bytes(tensor_dtype dtype);
 const char *tensor_dtype_name(tensor_dtype dtype);
+
+// Writes the elements as they are stored, in C order; the caller checks ferror.
+void tensor_write(const tensor *t, FILE *file);
 
 // Adds a tensor whose elements lie in `data`, `data_bytes` long, starting `offset` elements in.
 // `stride` NULL means C order. Checks rank, products and that every element lies inside. `name` is

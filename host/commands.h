@@ -8,5 +8,6 @@
 #include "options.h"
 
 extern const verb bench_verb;
+extern const verb models_verb;
 
 #endif

@@ -9,6 +9,7 @@
 
 static const verb *const verbs[] = {
     &bench_verb,
+    &models_verb,
     NULL,
 };
 

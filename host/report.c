@@ -100,6 +100,15 @@ void report_number(const char *name, double value)
     fputs("null", stdout);
 }
 
+void report_sizes(const char *name, const size_t *values, size_t count)
+{
+  if (!settings.json) return;
+  print_name(name);
+  putchar('[');
+  for (size_t i = 0; i < count; i++) printf(i > 0 ? ",%zu" : "%zu", values[i]);
+  putchar(']');
+}
+
 void report_end(void)
 {
   if (!settings.json) return;

@@ -20,6 +20,7 @@ void report_result(const char *format, ...) __attribute__((format(printf, 1, 2))
 void report_begin(void);
 void report_text(const char *name, const char *value);
 void report_number(const char *name, double value);
+void report_sizes(const char *name, const size_t *values, size_t count);
 void report_end(void);
 
 // A bar with the time left, on a terminal only; `share` 0..1; at 1 the line is cleared.
