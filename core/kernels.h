@@ -98,6 +98,8 @@ typedef struct {
   float *out;
   size_t out_stride;
   float *scratch; // attention_scratch() floats; with a pool, that many per thread
+  // Keys masked by -INFINITY change no bit of the result, wherever they stand; a query that may see
+  // no key gets zeros.
 } attention;
 size_t attention_scratch(size_t queries, size_t keys, size_t head_size);
 void attention_run(const attention *a, pool *p);
