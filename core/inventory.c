@@ -90,7 +90,7 @@ void inventory_free(inventory *known)
   free(known);
 }
 
-// Where the inventories lie: told by the environment, installed, or beside the build folder.
+// Where the inventories lie: told by the environment, installed, or above the program in the source tree.
 static bool find_folder(char *folder, size_t size)
 {
   char program[2048];
@@ -104,11 +104,14 @@ static bool find_folder(char *folder, size_t size)
   ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
   if (length <= 0) return false;
   program[length] = '\0';
-  char *slash = strrchr(program, '/');
-  if (slash == NULL) return false;
-  *slash = '\0';
-  snprintf(folder, size, "%s/../models/official", program);
-  return access(folder, R_OK) == 0;
+  for (int up = 0; up < 3; up++) {
+    char *slash = strrchr(program, '/');
+    if (slash == NULL) return false;
+    *slash = '\0';
+    snprintf(folder, size, "%s/models/official", program);
+    if (access(folder, R_OK) == 0) return true;
+  }
+  return false;
 }
 
 mw_status inventory_named(inventory **opened, const char *kind, mw_error *error)

@@ -9,9 +9,10 @@ typedef struct {
   const unsigned char *at;
   const unsigned char *end;
   arena *memory;
-  pickle_value stack; // its items are the stack
-  pickle_value memo;  // its items are the memo, by number; NULL where nothing was put
-  const char *wrong;  // why reading stopped; NULL: memory
+  pickle_value stack;      // its items are the stack
+  pickle_value memo;       // its items are the memo, by number; NULL where nothing was put
+  pickle_value persistent; // its items are all of that kind
+  const char *wrong;       // why reading stopped; NULL: memory
 } machine;
 
 static bool stop(machine *m, const char *why)
@@ -305,7 +306,7 @@ static bool persistent(machine *m)
   pickle_value *id = pop(m);
   pickle_value *value = make(m, PICKLE_PERSISTENT);
   if (value == NULL) return stop(m, NULL);
-  return id != NULL && append(m, value, id) && push(m, value);
+  return id != NULL && append(m, value, id) && append(m, &m->persistent, value) && push(m, value);
 }
 
 static bool skip(machine *m, unsigned bytes)
@@ -372,16 +373,19 @@ static bool step(machine *m, unsigned char operation)
   }
 }
 
-mw_status pickle_read(const pickle_value **root, const unsigned char *bytes, size_t size,
-                      const char *what, arena *memory, mw_error *error)
+mw_status pickle_read(pickle_tree *tree, const unsigned char *bytes, size_t size, const char *what,
+                      arena *memory, mw_error *error)
 {
   machine m = {.at = bytes, .end = bytes + size, .memory = memory, .wrong = "it ends too early"};
   while (m.at < m.end) {
     unsigned char operation = *m.at++;
     if (operation == '.') {
-      const pickle_value *value = pop(&m);
+      pickle_value *value = pop(&m);
       if (value == NULL) break;
-      *root = value;
+      *tree = (pickle_tree){.root = value,
+                            .size = (size_t)(m.at - bytes),
+                            .persistent = m.persistent.items,
+                            .persistent_count = m.persistent.count};
       return MW_OK;
     }
     m.wrong = "it ends too early";

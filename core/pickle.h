@@ -35,9 +35,16 @@ typedef struct pickle_value {
   bool on_path; // free for a walker, to notice cycles
 } pickle_value;
 
+typedef struct {
+  pickle_value *root;
+  size_t size;               // bytes up to and with its end
+  pickle_value **persistent; // every PICKLE_PERSISTENT, in the order of the stream
+  size_t persistent_count;
+} pickle_tree;
+
 // `what` names the data in the error line. The tree lives in `memory`, whose use is at most
-// proportional to `size`.
-mw_status pickle_read(const pickle_value **root, const unsigned char *bytes, size_t size,
-                      const char *what, arena *memory, mw_error *error);
+// proportional to `size`. Bytes behind the pickle are left alone.
+mw_status pickle_read(pickle_tree *tree, const unsigned char *bytes, size_t size, const char *what,
+                      arena *memory, mw_error *error);
 
 #endif

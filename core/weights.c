@@ -129,9 +129,10 @@ static mw_status read_container(weights *w, mw_error *error)
 {
   const unsigned char *b = w->bytes;
   if (w->size >= 4 && memcmp(b, "PK\3\4", 4) == 0) return torch_read(w, error);
+  if (torch_is_legacy(b, w->size)) return torch_legacy_read(w, error);
   if (w->size >= 2 && b[0] == 0x80 && b[1] >= 2 && b[1] <= 5)
     return mw_fail(error, MW_ERROR_FORMAT,
-                   "%s: PyTorch's format from before 1.6; save it again with a newer torch.save",
+                   "%s: a plain pickle, not a file of torch.save; save it again with torch.save",
                    w->path);
   if (w->size >= 9 && b[8] == '{') return safetensors_read(w, error);
   return mw_fail(error, MW_ERROR_FORMAT,

@@ -46,5 +46,7 @@ mw_status weights_index(weights *w, mw_error *error);
 // The readers. `w->bytes` and `w->path` are set; they add tensors and index them.
 mw_status safetensors_read(weights *w, mw_error *error);
 mw_status torch_read(weights *w, mw_error *error);
+bool torch_is_legacy(const unsigned char *bytes, size_t size);
+mw_status torch_legacy_read(weights *w, mw_error *error);
 
 #endif
