@@ -19,6 +19,7 @@ static const struct {
     {"mel", golden_mel_meanaudio},
     {"mel_v1", golden_mel_meanvc},
     {"mel_v2", golden_mel_meanvc2},
+    {"vocos", golden_vocos},
 };
 
 void golden_fail(golden_run *run, const char *line)

@@ -30,5 +30,6 @@ void golden_mel_meanvc2(golden_run *run);
 void golden_mel_meanaudio(golden_run *run);
 void golden_normal_noise(golden_run *run);
 void golden_containers(golden_run *run);
+void golden_vocos(golden_run *run);
 
 #endif
