@@ -182,4 +182,5 @@ const kernels_path kernels_avx512 = {
     .softmax_rows = vector_softmax_rows,
     .glu_rows = vector_glu_rows,
     .snake = vector_snake,
+    .multiply_adds = vector_multiply_adds,
 };

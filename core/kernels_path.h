@@ -63,6 +63,9 @@ typedef struct {
                    size_t y_stride);
   void (*snake)(const snake_antialias *s, const float *x, size_t x_stride, size_t first,
                 size_t rows, size_t length, float *y, size_t y_stride);
+  // Nothing but fused multiply-adds in registers, to measure the processor's peak. Returns how
+  // many.
+  size_t (*multiply_adds)(size_t rounds, float *kept);
 } kernels_path;
 
 extern const kernels_path kernels_plain;

@@ -280,6 +280,22 @@ static void vector_glu_rows(const float *x, size_t x_stride, size_t rows, size_t
   v_put(y + c, n, v_get(x + c, n) * v_sigmoid(v_get(x + width + c, n)));
 }
 
+// Twelve independent chains: more than any processor's latency times its units.
+static size_t vector_multiply_adds(size_t rounds, float *kept)
+{
+  vec chain[12];
+  const vec factor = v_set(0.999f);
+  const vec addend = v_set(0.001f);
+#pragma GCC unroll 12
+  for (int i = 0; i < 12; i++) chain[i] = v_set(*kept + (float)i);
+  for (size_t round = 0; round < rounds; round++)
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; i++) chain[i] = v_fma(chain[i], factor, addend);
+#pragma GCC unroll 12
+  for (int i = 0; i < 12; i++) *kept += v_sum(chain[i]);
+  return rounds * 12 * LANES;
+}
+
 // ---- The anti-aliased activation, LANES channels at a time ----
 
 enum { SNAKE_ROWS = 32 }; // rows whose values at twice the rate are kept at once: 5 KB of stack

@@ -29,7 +29,7 @@ struct matrix {
 
 enum {
   ROW_BLOCK = 36,
-  GROUP = 192,                              // a multiple of PANEL
+  GROUP = 192,                             // a multiple of PANEL
   SUM_STRIDE = GROUP + PANEL_MOST - PANEL, // the last panel may be wider
   DEPTH_CHUNK = 512,
   COPY_STRIDE = DEPTH_CHUNK + 16,
@@ -115,6 +115,8 @@ mw_status matrix_new(matrix **made, const matrix_shape *shape, matrix_dtype dtyp
   size_t count;
   size_t bytes;
   matrix *m = NULL;
+  if (shape->inputs == 0 || shape->taps == 0)
+    return mw_fail(error, MW_ERROR_FORMAT, "a matrix without inputs is not one this program knows");
   if (shape->outputs > SIZE_MAX - PANEL_MOST ||
       __builtin_mul_overflow(shape->inputs, shape->taps, &depth) ||
       __builtin_mul_overflow(depth, padded_outputs(shape->outputs), &count) ||

@@ -236,6 +236,20 @@ static void every_half_survives_packing(void **state)
   }
 }
 
+static void matrices_without_inputs_are_refused(void **state)
+{
+  (void)state;
+  matrix *m = NULL;
+  float value = 0.0f;
+  assert_int_not_equal(
+      matrix_new(&m, &(matrix_shape){4, 0, 1, 1, 1}, MATRIX_F32, &value, NULL, NULL), MW_OK);
+  assert_int_not_equal(
+      matrix_new(&m, &(matrix_shape){4, 1, 0, 1, 1}, MATRIX_F32, &value, NULL, NULL), MW_OK);
+  assert_int_not_equal(
+      matrix_new(&m, &(matrix_shape){SIZE_MAX / 8, 64, 1, 1, 1}, MATRIX_F32, &value, NULL, NULL),
+      MW_OK);
+}
+
 static void attention_equals_double_precision(void **state)
 {
   (void)state;
@@ -407,6 +421,7 @@ int main(void)
       cmocka_unit_test(a_row_does_not_depend_on_its_neighbours_or_threads),
       cmocka_unit_test(narrow_weights_err_as_their_rounding),
       cmocka_unit_test(every_half_survives_packing),
+      cmocka_unit_test(matrices_without_inputs_are_refused),
       cmocka_unit_test(attention_equals_double_precision),
       cmocka_unit_test(activations_equal_double_precision),
       cmocka_unit_test(row_kernels_equal_the_plain_path),
