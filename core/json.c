@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ typedef struct {
   size_t length;
   size_t at;
   const char *wrong; // what was expected where it failed; NULL: memory
+  locale_t plain;    // numbers have a point whatever the user's language
 } reader;
 
 static void skip_space(reader *r)
@@ -154,7 +156,7 @@ static bool read_number(reader *r, double *number)
   }
   copy[length] = '\0';
   char *end = copy;
-  *number = strtod(copy, &end);
+  *number = strtod_l(copy, &end, r->plain);
   if (length == 0 || *end != '\0' || !isfinite(*number)) return expected(r, "a value");
   r->at += length;
   return true;
@@ -233,11 +235,13 @@ mw_status json_parse(json **parsed, const char *text, size_t length, const char 
     return mw_fail_memory(error, "reading JSON");
   }
   reader r = {.memory = j->memory, .text = text, .length = length};
-  bool good = read_value(&r, j->root, 0);
+  r.plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+  bool good = r.plain != (locale_t)0 && read_value(&r, j->root, 0);
   if (good) {
     skip_space(&r);
     if (r.at != length) good = expected(&r, "nothing more");
   }
+  if (r.plain != (locale_t)0) freelocale(r.plain);
   if (good) {
     *parsed = j;
     return MW_OK;

@@ -3,8 +3,8 @@
 // libFuzzer: any bytes as a file of weights (safetensors, bundle, PyTorch zip and older stream,
 // TorchScript archive). Whatever is handed out must be readable to its last element.
 //   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -Icore -fsanitize=fuzzer,address,undefined \
-//     tests/fuzz/fuzz_weights.c core/{weights,tensor,half,safetensors,torch,zip,pickle,json,\
-//     arena,status}.c -lm -o fuzz_weights
+//     tests/fuzz/fuzz_weights.c core/{weights,tensor,half,safetensors,torch,torch_tree,torch_legacy,zip,\
+//     pickle,json,arena,status}.c -lm -o fuzz_weights
 //   ./fuzz_weights CORPUS tests/data/golden/meanaudio/containers
 #include <stdio.h>
 #include <stdlib.h>
