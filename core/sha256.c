@@ -23,7 +23,10 @@ static uint32_t turn(uint32_t value, unsigned bits)
 static void add_block(sha256 *hash, const unsigned char *block)
 {
   uint32_t w[64];
-  uint32_t s[8];
+  uint32_t *state = hash->state;
+  // the standard's working variables
+  uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+  uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
   for (int i = 0; i < 16; i++)
     w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
            (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
@@ -32,18 +35,28 @@ static void add_block(sha256 *hash, const unsigned char *block)
     uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ w[i - 2] >> 10;
     w[i] = w[i - 16] + s0 + w[i - 7] + s1;
   }
-  memcpy(s, hash->state, sizeof s);
   for (int i = 0; i < 64; i++) {
-    uint32_t sum1 = turn(s[4], 6) ^ turn(s[4], 11) ^ turn(s[4], 25);
-    uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]);
-    uint32_t t1 = s[7] + sum1 + choice + round_constants[i] + w[i];
-    uint32_t sum0 = turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22);
-    uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-    memmove(s + 1, s, 7 * sizeof s[0]);
-    s[4] += t1;
-    s[0] = t1 + sum0 + majority;
+    uint32_t sum1 = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
+    uint32_t t1 = h + sum1 + ((e & f) ^ (~e & g)) + round_constants[i] + w[i];
+    uint32_t sum0 = turn(a, 2) ^ turn(a, 13) ^ turn(a, 22);
+    uint32_t t2 = sum0 + ((a & b) ^ (a & c) ^ (b & c));
+    h = g;
+    g = f;
+    f = e;
+    e = d + t1;
+    d = c;
+    c = b;
+    b = a;
+    a = t1 + t2;
   }
-  for (int i = 0; i < 8; i++) hash->state[i] += s[i];
+  state[0] += a;
+  state[1] += b;
+  state[2] += c;
+  state[3] += d;
+  state[4] += e;
+  state[5] += f;
+  state[6] += g;
+  state[7] += h;
 }
 
 void sha256_start(sha256 *hash)
