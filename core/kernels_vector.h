@@ -318,36 +318,58 @@ typedef struct {
   const float *x; // row 0 of the signal, first channel of the vector
   ptrdiff_t stride;
   ptrdiff_t length;
-  size_t channels; // 1..LANES
   vec frequency;
   vec amplitude;
   vec up[12]; // times 2
+  vec down[12];
 } snake_lanes;
 
-static inline vec snake_at(const snake_lanes *s, ptrdiff_t t)
-{
-  if (t < 0) t = 0;
-  if (t > s->length - 1) t = s->length - 1;
-  return v_get(s->x + t * s->stride, s->channels);
-}
+#define INLINE static inline __attribute__((always_inline))
 
-static inline vec snake_shape(const snake_lanes *s, vec x)
+INLINE vec snake_shape(const snake_lanes *s, vec x)
 {
   return v_fma(v_sine_square(x * s->frequency), s->amplitude, x);
 }
 
-// Values `from`..`from + count - 1` of the signal at twice the rate, edges repeated, after s(x).
-static inline void snake_up(const snake_lanes *s, ptrdiff_t from, size_t count, vec *out)
+// Values 2 a + 1 and 2 a + 2 at twice the rate, after s(x): both come of rows a - 2 .. a + 3.
+// Before value 0 and after 2 length - 1 these two are repeated.
+INLINE void snake_pair(const snake_lanes *s, ptrdiff_t a, const size_t channels, vec *out)
 {
-  ptrdiff_t last = 2 * s->length - 1;
-  for (size_t k = 0; k < count; k++) {
-    ptrdiff_t n = from + (ptrdiff_t)k;
-    n = n < 0 ? 0 : n > last ? last : n;
-    ptrdiff_t t = n / 2 + n % 2 + 2;
-    const vec *tap = s->up + (1 - n % 2);
-    vec sum = tap[0] * snake_at(s, t);
-    for (ptrdiff_t i = 1; i < 6; i++) sum = v_fma(tap[2 * i], snake_at(s, t - i), sum);
-    out[k] = snake_shape(s, sum);
+  ptrdiff_t end = s->length - 1;
+  a = a < -1 ? -1 : a > end ? end : a;
+  bool inside = a >= 2 && a + 3 <= end;
+  vec odd = v_set(0.0f);
+  vec even = v_set(0.0f);
+#pragma GCC unroll 6
+  for (ptrdiff_t i = 0; i < 6; i++) {
+    ptrdiff_t row = a + 3 - i;
+    if (!inside) row = row < 0 ? 0 : row > end ? end : row;
+    vec x = v_get(s->x + row * s->stride, channels);
+    odd = v_fma(s->up[2 * i], x, odd);
+    even = v_fma(s->up[2 * i + 1], x, even);
+  }
+  odd = snake_shape(s, odd);
+  even = snake_shape(s, even);
+  out[0] = a < 0 ? even : odd;
+  out[1] = a == end ? odd : even;
+}
+
+INLINE void snake_columns(const snake_lanes *s, ptrdiff_t first, size_t rows, const size_t channels,
+                          float *y, size_t y_stride)
+{
+  vec shaped[2 * SNAKE_ROWS + 10];
+  for (ptrdiff_t k = 0; k < 5; k++) snake_pair(s, first - 3 + k, channels, shaped + 2 * k);
+  for (size_t done = 0, count; done < rows; done += count) {
+    count = rows - done < SNAKE_ROWS ? rows - done : SNAKE_ROWS;
+    for (size_t r = 0; r < count; r++)
+      snake_pair(s, first + (ptrdiff_t)(done + r) + 2, channels, shaped + 10 + 2 * r);
+    for (size_t r = 0; r < count; r++) {
+      vec sum = v_set(0.0f);
+#pragma GCC unroll 12
+      for (int j = 0; j < 12; j++) sum = v_fma(s->down[j], shaped[2 * r + j], sum);
+      v_put(y + (done + r) * y_stride, channels, sum);
+    }
+    for (int k = 0; k < 10; k++) shaped[k] = shaped[2 * count + k];
   }
 }
 
@@ -355,24 +377,19 @@ static void vector_snake(const snake_antialias *p, const float *x, size_t x_stri
                          size_t rows, size_t length, float *y, size_t y_stride)
 {
   snake_lanes s = {.stride = (ptrdiff_t)x_stride, .length = (ptrdiff_t)length};
-  for (int j = 0; j < 12; j++) s.up[j] = v_set(2.0f * p->up[j]);
+  if (rows == 0 || length == 0) return;
+  for (int j = 0; j < 12; j++) {
+    s.up[j] = v_set(2.0f * p->up[j]);
+    s.down[j] = v_set(p->down[j]);
+  }
   FOR_COLUMNS(c, n, p->channels)
   {
-    vec shaped[2 * SNAKE_ROWS + 10];
     s.x = x - first * x_stride + c;
-    s.channels = n;
     s.frequency = v_get(p->frequency + c, n);
     s.amplitude = v_get(p->amplitude + c, n);
-    snake_up(&s, 2 * (ptrdiff_t)first - 5, 10, shaped);
-    for (size_t done = 0, count; done < rows; done += count) {
-      count = rows - done < SNAKE_ROWS ? rows - done : SNAKE_ROWS;
-      snake_up(&s, 2 * (ptrdiff_t)(first + done) + 5, 2 * count, shaped + 10);
-      for (size_t r = 0; r < count; r++) {
-        vec sum = v_set(p->down[0]) * shaped[2 * r];
-        for (int j = 1; j < 12; j++) sum = v_fma(v_set(p->down[j]), shaped[2 * r + j], sum);
-        v_put(y + (done + r) * y_stride + c, n, sum);
-      }
-      for (int k = 0; k < 10; k++) shaped[k] = shaped[2 * count + k];
-    }
+    if (n == LANES)
+      snake_columns(&s, (ptrdiff_t)first, rows, LANES, y + c, y_stride);
+    else
+      snake_columns(&s, (ptrdiff_t)first, rows, n, y + c, y_stride);
   }
 }

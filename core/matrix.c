@@ -184,11 +184,11 @@ static bool next_chunk(const matrix_shape *s, chunk *c)
   return c->tap < s->taps;
 }
 
-// Rows whose distance is a multiple of 2 KiB fall into few sets of the first-level cache and push
+// Rows whose distance is a multiple of 4 KiB fall into one set of the first-level cache and push
 // each other out: such inputs are copied. Only inputs of one tap: others are narrow rows.
 static bool rows_collide(const chunk *c, size_t row_stride, size_t rows)
 {
-  return c->taps == 1 && rows > 4 && row_stride * sizeof(float) % 2048 == 0;
+  return c->taps == 1 && rows > 4 && row_stride * sizeof(float) % 4096 == 0;
 }
 
 static void copy_rows(const float *x, size_t stride, size_t rows, size_t count, float *to)

@@ -29,19 +29,30 @@ static void print_row(void *context, const mw_bench_row *row)
   report_end();
 }
 
+static mw_status run_kernels(const arguments *a, mw_error *error)
+{
+  return mw_bench_kernels((unsigned)arguments_number(a, "repeat", 12), print_row, NULL, error);
+}
+
+// What can be measured: a line for each.
+static const struct {
+  const char *name;
+  mw_status (*run)(const arguments *a, mw_error *error);
+} benches[] = {
+    {"kernels", run_kernels},
+};
+
 static int run(const arguments *a)
 {
-  if (a->file_count != 1 || strcmp(a->files[0], "kernels") != 0) {
-    report_error("say what to measure: meanwave bench kernels");
-    return EXIT_USAGE;
-  }
   mw_error error;
-  if (mw_bench_kernels((unsigned)arguments_number(a, "repeat", 12), print_row, NULL, &error) !=
-      MW_OK) {
+  for (size_t i = 0; a->file_count == 1 && i < sizeof benches / sizeof benches[0]; i++) {
+    if (strcmp(a->files[0], benches[i].name) != 0) continue;
+    if (benches[i].run(a, &error) == MW_OK) return EXIT_GOOD;
     report_error("%s", error.text);
     return EXIT_FAILED;
   }
-  return EXIT_GOOD;
+  report_error("say what to measure: meanwave bench kernels");
+  return EXIT_USAGE;
 }
 
 const verb bench_verb = {"bench", "measures how fast this machine computes", "kernels", options,

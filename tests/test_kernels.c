@@ -409,6 +409,14 @@ static void the_snake_is_the_same_whole_and_in_tiles(void **state)
     // float arguments of 100 hold an error of 4e-6 before the sine already
     expect_near(found, wanted, LENGTH * CHANNELS, 1e-5, cpu_path_at(k)->name);
   }
+  // signals so short that every value meets an edge
+  for (size_t length = 1; length < 9; length++) {
+    kernels_plain.snake(&s, x, CHANNELS, 0, length, length, wanted, CHANNELS);
+    for (size_t k = 1; cpu_path_at(k) != NULL; k++) {
+      cpu_path_at(k)->snake(&s, x, CHANNELS, 0, length, length, found, CHANNELS);
+      expect_near(found, wanted, length * CHANNELS, 1e-5, "short signal");
+    }
+  }
   free(x);
   free(wanted);
   free(found);
