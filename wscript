@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from waflib import Utils
@@ -93,6 +94,13 @@ def build(bld):
     if bld.path.ant_glob("host/*.c"):
         bld.program(source=bld.path.ant_glob("host/*.c"), target="meanwave", includes="host",
                     use="core PORTAUDIO " + libraries)
+        # the option table is the man page and the completions too
+        for words, target, place in (
+                ("--man", "meanwave.1", "${MANDIR}/man1"),
+                ("--completion bash", "completion/meanwave", "${DATADIR}/bash-completion/completions"),
+                ("--completion zsh", "completion/_meanwave", "${DATADIR}/zsh/site-functions")):
+            bld(rule="${SRC[0].abspath()} %s > ${TGT}" % words, source="meanwave", target=target,
+                install_path=place)
     support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c"])
     if support:
         bld.objects(source=support, target="test_support", includes="tests", use="core CMOCKA")
@@ -188,6 +196,29 @@ def clang_warnings(ctx):
             results.append((name, int(ran.returncode == 0), int(ran.returncode != 0),
                             ran.stdout.decode("utf-8", "replace")))
     return results
+
+
+SENTENCE = ("A voice belongs to a person. This one belongs to nobody: a program rendered it, "
+            "and another one took it apart and made it again.")
+
+
+def demo(ctx):
+    """renders a sentence, sends it through the default vocoder, and says where to listen"""
+    ensure_built(ctx, ["--werror"])
+    folder = ctx.path.make_node("demo")
+    folder.mkdir()
+    spoken, made = (folder.make_node(name).abspath() for name in ("spoken.wav", "vocoder.wav"))
+    run_or_fail(ctx, ["flite", "-voice", "rms", "-t", SENTENCE, "-o", spoken])
+    begun = time.time()
+    ran = subprocess.run([os.path.join(ctx.path.abspath(), out, "meanwave"), "vocode", spoken, "-q",
+                          "-y", "-o", made], env=test_environment(ctx))
+    if ran.returncode:
+        ctx.fatal("demo failed")
+    took = time.time() - begun
+    seconds = (os.path.getsize(spoken) - 44) / 32000
+    print("rendered speech      %s" % spoken)
+    print("default vocoder      %s" % made)
+    print("%.1f s of sound in %.2f s, start included: RTF %.3f" % (seconds, took, took / seconds))
 
 
 def check(ctx):

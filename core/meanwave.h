@@ -82,6 +82,15 @@ typedef struct {
 // `output` is either what it was or whole, whenever the program ends.
 MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 
+// ---- Vocoder ----
+
+// Reads a sound file, takes its mel spectrogram and makes it sound again with the vocoder of
+// `model_path` (our bundle or the published vocos.pt): how good conversion and generation can get
+// at best. Any rate and number of channels in; one channel of the same rate and length out. Not
+// real time.
+MW_API mw_status mw_copy_synthesis(const char *model_path, const char *in_path,
+                                   const char *out_path, bool overwrite, mw_error *error);
+
 // ---- Benchmarks ----
 
 typedef struct {

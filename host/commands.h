@@ -9,5 +9,6 @@
 
 extern const verb bench_verb;
 extern const verb models_verb;
+extern const verb vocode_verb;
 
 #endif

@@ -10,6 +10,7 @@
 static const verb *const verbs[] = {
     &bench_verb,
     &models_verb,
+    &vocode_verb,
     NULL,
 };
 

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The program as a user meets it: exit codes, where words go, files that stay whole.
+set -u
+program=${MEANWAVE_PROGRAM:?the program under test}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+# expect CODE WORDS-ON-STDERR COMMAND...: exit code, and text that standard error must hold ('' for silence)
+expect() {
+  local code=$1 words=$2
+  shift 2
+  "$@" >"$work/out" 2>"$work/err" </dev/null
+  local got=$?
+  if [ "$got" != "$code" ] || { [ -n "$words" ] && ! grep -qF -- "$words" "$work/err"; } ||
+     { [ -z "$words" ] && [ -s "$work/err" ]; }; then
+    echo "FAILED: $* gave $got, wanted $code and '$words'; standard error:"
+    cat "$work/err"
+    failed=$((failed + 1))
+  else
+    passed=$((passed + 1))
+  fi
+}
+
+# holds TEXT: the last command's standard output has it
+holds() {
+  if grep -qF -- "$1" "$work/out"; then
+    passed=$((passed + 1))
+  else
+    echo "FAILED: standard output lacks '$1'"
+    failed=$((failed + 1))
+  fi
+}
+
+expect 2 "usage: meanwave VERB" "$program"
+expect 0 "" "$program" --help
+holds "bench"
+expect 0 "" "$program" --version
+holds "GPL-3.0-or-later"
+expect 0 "" "$program" vocode --help
+holds "--output FILE"
+expect 2 "unknown verb 'sing'" "$program" sing
+expect 2 "unknown option --loud" "$program" vocode --loud
+expect 2 "wants a value" "$program" vocode -o
+expect 2 "takes no value" "$program" vocode --yes=1 a
+expect 2 "wants a whole number" "$program" bench kernels --repeat=many
+expect 2 "say what goes where" "$program" vocode
+expect 1 "none.wav" "$program" vocode "$work/none.wav" -o "$work/x.wav"
+expect 3 "no vocoder.safetensors" env MEANWAVE_MODELS="$work" HOME="$work" XDG_DATA_HOME="$work" "$program" vocode a -o b.wav
+expect 0 "" "$program" --man
+holds ".SS meanwave vocode"
+expect 0 "" "$program" --completion bash
+bash -n "$work/out" || { echo "FAILED: bash completion"; failed=$((failed + 1)); }
+expect 0 "" "$program" --completion zsh
+holds "#compdef meanwave"
+
+# two seconds of noise as a WAV: 44-byte header, 16 bit, 22050 Hz, mono
+{
+  printf 'RIFF\xac\x58\x01\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x22\x56\x00\x00\x44\xac\x00\x00\x02\x00\x10\x00data\x88\x58\x01\x00'
+  head -c 88200 /dev/urandom
+} >"$work/in.wav"
+expect 0 "" "$program" -h
+expect 0 "" "$program" vocode -q "$work/in.wav" -y -o "$work/first.wav"
+expect 0 "out.wav" "$program" vocode "$work/in.wav" -o "$work/out.wav"
+expect 1 "exists already" "$program" vocode "$work/in.wav" -o "$work/out.wav"
+expect 2 "say what goes where" "$program" vocode -- "$work/in.wav" -o "$work/out.wav"
+expect 1 "name it .wav" "$program" vocode "$work/in.wav" -o "$work/out.mp9"
+[ -z "$(find "$work" -name '*.part')" ] || { echo "FAILED: a temporary file stayed"; failed=$((failed + 1)); }
+
+echo "[  PASSED  ] $passed test(s)."
+[ "$failed" = 0 ] || { echo "[  FAILED  ] $failed test(s)."; exit 1; }
