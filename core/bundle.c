@@ -76,17 +76,28 @@ static mw_status plan_tensor(writer *w, const tensor *t, const char *prefix, con
   return status;
 }
 
+// Every tensor under a prefix, which is taken away.
+static mw_status plan_all(writer *w, const bundle_part *part, const char *prefix,
+                          tensor_dtype dtype)
+{
+  mw_status status = MW_OK;
+  size_t length = strlen(prefix);
+  for (size_t i = 0; status == MW_OK && i < weights_count(part->file); i++) {
+    const tensor *t = weights_at(part->file, i);
+    if (strncmp(t->name, prefix, length) != 0) continue;
+    const char *name = t->name + length;
+    bool constant = part->known != NULL && inventory_constant(part->known, name) != NULL;
+    status = plan_tensor(w, t, part->prefix, name, constant, dtype);
+  }
+  return status;
+}
+
 static mw_status plan_part(writer *w, const bundle_part *part, tensor_dtype dtype)
 {
   mw_status status = MW_OK;
-  if (part->known == NULL) {
-    for (size_t i = 0; status == MW_OK && i < weights_count(part->file); i++) {
-      const tensor *t = weights_at(part->file, i);
-      status = plan_tensor(w, t, part->prefix, t->name, false, dtype);
-    }
-    return status;
-  }
+  if (part->known == NULL) return plan_all(w, part, "", dtype);
   weights_view view = inventory_view(part->known, part->file);
+  if (part->all) return plan_all(w, part, view.prefix, dtype);
   for (size_t i = 0; status == MW_OK && i < inventory_count(part->known); i++) {
     const inventory_item *item = inventory_at(part->known, i);
     const tensor *t = inventory_find(part->known, item, &view);

@@ -21,7 +21,8 @@
 
 typedef struct {
   const weights *file;
-  const inventory *known; // only its tensors, by its names; NULL: all tensors as they are called
+  const inventory *known; // tells the names, and which tensors are constants; NULL: as they are
+  bool all;               // also tensors that `known` does not list, when they have its prefix
   const char *prefix;     // put in front of the names: "decoder.", or ""
 } bundle_part;
 

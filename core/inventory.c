@@ -73,7 +73,7 @@ mw_status inventory_open(inventory **opened, const char *path, mw_error *error)
     const char *last = last_part(item->name);
     item->dtype = holds(member(known, "integers"), item->name) ? TENSOR_I64 : TENSOR_F32;
     item->optional = holds(member(known, "optional"), last);
-    item->constant = json_get(member(known, "constants"), last);
+    item->constant = inventory_constant(known, item->name);
   }
   *opened = known;
   return MW_OK;
@@ -90,7 +90,8 @@ void inventory_free(inventory *known)
   free(known);
 }
 
-// Where the inventories lie: told by the environment, installed, or above the program in the source tree.
+// Where the inventories lie: told by the environment, installed, or above the program in the source
+// tree.
 static bool find_folder(char *folder, size_t size)
 {
   char program[2048];
@@ -158,6 +159,11 @@ size_t inventory_count(const inventory *known)
 const inventory_item *inventory_at(const inventory *known, size_t index)
 {
   return index < known->count ? &known->items[index] : NULL;
+}
+
+const json_node *inventory_constant(const inventory *known, const char *name)
+{
+  return json_get(member(known, "constants"), last_part(name));
 }
 
 const tensor *inventory_find(const inventory *known, const inventory_item *item,

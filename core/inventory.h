@@ -44,6 +44,9 @@ const char *inventory_hash_prefix(const inventory *known);
 size_t inventory_count(const inventory *known);
 const inventory_item *inventory_at(const inventory *known, size_t index);
 
+// What a tensor of this name always is (see constants above); NULL for trained ones.
+const json_node *inventory_constant(const inventory *known, const char *name);
+
 // The part of `file` in which most of the names stand, and the tensor of an item there under any of
 // its spellings (NULL when absent).
 weights_view inventory_view(const inventory *known, const weights *file);

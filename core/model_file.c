@@ -151,8 +151,9 @@ static mw_status add_file(import_state *s, const char *path, mw_error *error)
   bundle_part *part = &s->parts[s->count];
   *part = (bundle_part){.file = m->file, .prefix = ""};
   s->count++;
-  // A bundle is taken as it is: its names are in order already.
-  if (!m->bundle) part->known = m->known;
+  // Of an official file what networks use; a relative may have layers the official one lacks.
+  part->known = m->known;
+  part->all = m->bundle || !m->same_sizes;
   status = sha256_file(path, hash, error);
   append(s->sources, ", ", base_name(path));
   append(s->hashes, ", ", hash);

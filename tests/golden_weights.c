@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A PyTorch zip with shared storages, strides and other element types: equal to the last bit.
+// A PyTorch zip, and the older stream, with shared storages, strides and other element types: equal
+// to the last bit.
 #include "golden.h"
 
 #include <stdio.h>
@@ -19,12 +20,12 @@ static const tensor *find_by_last_name(const weights *w, const char *name)
   return NULL;
 }
 
-void golden_containers(golden_run *run)
+static void compare_container(golden_run *run, const char *container)
 {
   char path[4096];
   weights *w = NULL;
   mw_error error;
-  snprintf(path, sizeof path, "%s/odd.pth", run->folder);
+  snprintf(path, sizeof path, "%s/%s", run->folder, container);
   if (weights_open(&w, path, &error) != MW_OK) {
     golden_fail(run, error.text);
     return;
@@ -44,4 +45,10 @@ void golden_containers(golden_run *run)
     free(values);
   }
   weights_close(w);
+}
+
+void golden_containers(golden_run *run)
+{
+  compare_container(run, "odd.pth");
+  compare_container(run, "legacy.pth");
 }

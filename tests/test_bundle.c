@@ -180,6 +180,27 @@ static void several_files_get_the_prefix_of_their_part(void **state)
   mw_model_file_close(m);
 }
 
+// The table of positions and the layers of a relative, more or fewer, come through.
+static void constants_stay_exact_and_nothing_is_lost(void **state)
+{
+  (void)state;
+  const char *source = data("fastu2pp_v1.pt");
+  mw_error error;
+  if (import(&source, 1, MW_WEIGHTS_INT8, false, &error) != MW_OK) fail_msg("%s", error.text);
+  weights *wanted = open_good(source);
+  weights *w = open_good(out);
+  weights_view view = weights_under(wanted, "encoder.");
+  size_t under_prefix = 0;
+  for (size_t i = 0; i < weights_count(wanted); i++)
+    under_prefix += strncmp(weights_at(wanted, i)->name, "encoder.", 8) == 0;
+  assert_int_equal(weights_count(w), under_prefix);
+  assert_int_equal(weights_find(w, "embed.pos_enc.pe")->dtype, TENSOR_F32);
+  for (size_t i = 0; i < weights_count(w); i++)
+    compare(weights_at(w, i), weights_view_find(&view, weights_at(w, i)->name), MW_WEIGHTS_INT8);
+  weights_close(wanted);
+  weights_close(w);
+}
+
 static void an_existing_file_stays_unless_told(void **state)
 {
   (void)state;
@@ -285,6 +306,7 @@ int main(void)
       IN_FOLDER(every_type_comes_back_within_its_bound),
       IN_FOLDER(a_bundle_imports_again_and_keeps_its_metadata),
       IN_FOLDER(several_files_get_the_prefix_of_their_part),
+      IN_FOLDER(constants_stay_exact_and_nothing_is_lost),
       IN_FOLDER(an_existing_file_stays_unless_told),
       IN_FOLDER(what_cannot_be_imported_is_told_and_leaves_nothing),
       IN_FOLDER(values_without_a_form_are_refused),
