@@ -5,7 +5,7 @@
 //   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -Icore -fsanitize=fuzzer,address,undefined \
 //     tests/fuzz/fuzz_weights.c core/{weights,tensor,half,safetensors,torch,torch_tree,torch_legacy,zip,\
 //     pickle,json,arena,status}.c -lm -o fuzz_weights
-//   ./fuzz_weights CORPUS tests/data/golden/meanaudio/containers
+//   ./fuzz_weights FOUND tests/fuzz/corpus/weights tests/data/golden/meanaudio/containers
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
