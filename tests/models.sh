@@ -42,5 +42,21 @@ head -c 1000 "$data/vocos.pt" >"$folder/cut.pt"
 expect 3 "$program" models info "$folder/cut.pt"
 says "download" "$folder/err"
 expect 3 "$program" models import "$folder/cut.pt" -o "$folder/b.mw"
+# a disk without room: told, and nothing is left
+(ulimit -f 16; trap '' XFSZ; expect 3 "$program" models import "$data/dit.safetensors" -o "$folder/b.mw") ||
+  exit 1
+# killed at any moment: the old file or the whole new one
+before=$(sha256sum <"$folder/a.mw")
+for delay in 0 0.002 0.004 0.008 0.016; do
+  "$program" models import "$data/dit.safetensors" -o "$folder/a.mw" -y 2>/dev/null &
+  sleep $delay
+  kill -KILL $! 2>/dev/null
+  wait $! 2>/dev/null
+  if [ "$(sha256sum <"$folder/a.mw")" != "$before" ]; then
+    expect 0 "$program" models info "$folder/a.mw"
+    says "network: meanvc" "$folder/out"
+  fi
+  rm -f "$folder"/a.mw.*
+done
 [ "$(ls "$folder" | sort | tr '\n' ' ')" = "a.mw cut.pt err out " ] || fail "left: $(ls "$folder")"
 echo good
