@@ -37,6 +37,14 @@ def _triangles():
     return _cache["bank"]
 
 
+def warp_formants(fbank, ratio):
+    """Moves everything on the mel axis by `ratio` in mel, the top bins repeated: [T, 80] -> [T, 80]."""
+    at = (torch.arange(80) * ratio).clamp(max=78.999)
+    low = at.long()
+    share = at - low
+    return fbank[:, low] * (1 - share) + fbank[:, low + 1] * share
+
+
 class FeedForward(nn.Module):
     def __init__(self, dim, inner):
         super().__init__()
@@ -138,7 +146,7 @@ class Normalisation(nn.Module):
 
 
 def position_table(positions, dim):
-    angle = positions[..., None] * torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
+    angle = positions[..., None] * torch.exp(torch.arange(0, dim, 2, device=positions.device) * (-math.log(10000.0) / dim))
     return torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
 
 
@@ -156,7 +164,7 @@ class Encoder(nn.Module):
 
     def forward(self, fbank, offset=0):
         x = self.embed(self.global_cmvn(fbank)) * math.sqrt(self.dim)
-        index = torch.arange(x.shape[1])
+        index = torch.arange(x.shape[1], device=x.device)
         part = index // self.chunk
         apart = part[:, None] - part[None]
         mask = (apart >= 0) & (apart <= 2)

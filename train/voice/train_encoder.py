@@ -1,26 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the content encoder: phones of rendered speech by their exact times, and phones of the
-transcribed English clips by CTC.
+"""Trains the content encoder: which phone sounds in each 40 ms frame.
 
   python3 train/voice/train_encoder.py --packs PACKS --work WORK [--minutes M]
 
-flite renders some of the sentences and tells when each phone sounds: frame labels without any
-alignment, which start the classifier (CTC alone stays on its plateau of blanks for thousands of
-steps). Phones of the recorded clips come from flite's letter-to-sound rules. Every clip is heard through another throat each
-time: resampling moves pitch and formants together (-15 .. +18 %), a tilt and a band limit change the
-microphone, noise is added; the phones stay the same, so the features must drop the speaker.
-Resumes from WORK/encoder.pt.
+Stage one learns from flite renderings, whose phone timings are exact. Stage two adds the transcribed
+clips of the packs: the network's own scores align flite's phones of the text to the clip (Viterbi,
+silence allowed at both ends and between phones), and that path is the target. Every clip is heard
+through another throat each time: resampling moves pitch and formants together (-15 .. +18 %),
+stretching the mel axis moves formants alone, a tilt changes the microphone, noise is added; the phones
+stay the same, so the features must drop the speaker. Resumes from WORK/encoder.pt.
 """
 import argparse
 import json
 import math
 import os
-import pickle
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,7 +26,10 @@ import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import packs
-from voice.encoder import Encoder, filterbank
+from voice.encoder import Encoder, filterbank, warp_formants
+from voice.renderings import renderings
+
+SMALL = dict(dim=96, heads=4, inner=384, layers=3)
 
 
 def phones_of(text):
@@ -39,6 +39,7 @@ def phones_of(text):
 
 
 def transcribed(folder, work):
+    """-> [(samples, row, phones)] of the transcribed English clips, and the texts"""
     saved = os.path.join(work, "phones.json")
     clips = []
     for name in packs.SPEECH:
@@ -52,53 +53,13 @@ def transcribed(folder, work):
             json.dump(said, file)
     with open(saved, encoding="utf-8") as file:
         said = json.load(file)
-    symbols = sorted({phone for clip in said for phone in clip})
-    number = {symbol: i + 1 for i, symbol in enumerate(symbols)}
-    kept = [(samples, row, [number[p] for p in phones]) for (samples, row), phones in zip(clips, said)
-            if 3 < len(phones) < row["samples"] / 640 * 0.8]
-    return kept, symbols
-
-
-EXACT_STEPS = 300  # with exact labels only
-RENDERERS = ("rms", "slt", "awb", "kal16")
-
-
-def render(text, voice):
-    """-> samples, [(phone, end in seconds)]"""
-    with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
-        spoken = re.sub(r"[^A-Za-z0-9' ,.]", " ", text)
-        said = subprocess.run(["flite", "-voice", voice, "-psdur", "-o", wav.name, "-t", spoken],
-                              stdout=subprocess.PIPE).stdout.decode()
-        data = open(wav.name, "rb").read()
-    times = [(part.split(":")[0], float(part.split(":")[1])) for part in said.split()]
-    return np.frombuffer(data[44:len(data) // 2 * 2], "<i2"), times
-
-
-def rendered(clips, work, number, count):
-    """Renderings with their phone times, kept in WORK/rendered.pkl."""
-    saved = os.path.join(work, "rendered.pkl")
-    if not os.path.exists(saved):
-        texts = [row["text"] for _, row, _ in clips if 20 < len(row["text"]) < 90]
-        jobs = [(texts[i * len(texts) // count], RENDERERS[i % len(RENDERERS)]) for i in range(count)]
-        with ThreadPoolExecutor(2) as workers:
-            made = list(workers.map(lambda job: render(*job), jobs))
-        with open(saved, "wb") as file:
-            pickle.dump(made, file)
-    with open(saved, "rb") as file:
-        made = pickle.load(file)
-    return [(samples, [(number.get(phone, 0), end) for phone, end in times])
-            for samples, times in made if len(samples) > 8000]
-
-
-def frame_labels(times, frames, speed):
-    """The phone under the centre of each content frame; 0 in pauses."""
-    centres = (4 * np.arange(frames) + 3) * 0.01 + 0.0125
-    ends = np.array([end for _, end in times]) / speed
-    index = np.minimum(np.searchsorted(ends, centres), len(times) - 1)
-    return torch.tensor([times[i][0] for i in index])
+    kept = [(samples, row, phones) for (samples, row), phones in zip(clips, said)
+            if 3 < len(phones) < row["samples"] / 640 * 0.8 and row["samples"] < 5 * 16000]
+    return kept, sorted({row["text"] for _, row in clips})
 
 
 def perturb(clip, random):
+    """-> (clip through another throat and microphone, how much faster it runs)"""
     speed = random.uniform(0.85, 1.18)
     at = np.arange(0, len(clip) - 1, speed)
     clip = np.interp(at, np.arange(len(clip)), clip)
@@ -106,22 +67,46 @@ def perturb(clip, random):
     clip = clip - tilt * np.concatenate([[0], clip[:-1]])
     peak = np.abs(clip).max() + 1e-4
     clip = clip / peak * random.uniform(0.1, 0.9)
-    noise = random.standard_normal(len(clip)) * clip.std() * 10 ** (-random.uniform(10, 50) / 20)
+    noise = random.standard_normal(len(clip)) * clip.std() * 10 ** (-random.uniform(15, 50) / 20)
     return (clip + noise).astype("f4"), speed
 
 
-def batch(clips, indices, random, train):
-    features, targets = [], []
-    for i in indices:
-        samples, row, phones = clips[i]
-        clip = samples[row["offset"]:row["offset"] + row["samples"]].astype("f4") / 32768
-        if train:
-            clip, _ = perturb(clip, random)
-        features.append(filterbank(torch.from_numpy(clip)))
-        targets.append(torch.tensor(phones))
-    length = torch.tensor([((len(f) - 1) // 2 - 1) // 2 for f in features])
-    return (torch.nn.utils.rnn.pad_sequence(features, True, -10.0), length,
-            torch.cat(targets), torch.tensor([len(t) for t in targets]))
+def align(scores, phones):
+    """scores [t, symbols] (log), phones of the text -> the best path [t]; symbol 0 is silence."""
+    states = [0]
+    for phone in phones:
+        states += [phone, 0]
+    states = np.array(states)
+    best = np.full(len(states), -1e9)
+    best[:2] = scores[0, states[:2]]
+    back = np.zeros((len(scores), len(states)), "i4")
+    index = np.arange(len(states))
+    for t in range(1, len(scores)):
+        step = np.concatenate([[-1e9], best[:-1]])
+        skip = np.concatenate([[-1e9, -1e9], best[:-2]])
+        skip[0::2] = -1e9
+        moves = np.stack([best, step, skip])
+        choice = moves.argmax(0)
+        back[t] = index - choice
+        best = moves[choice, index] + scores[t, states]
+    state = len(states) - 1 - int(best[-2] > best[-1])
+    path = np.zeros(len(scores), "i8")
+    for t in range(len(scores) - 1, -1, -1):
+        path[t] = states[state]
+        state = back[t, state]
+    return path
+
+
+def rendered_targets(phones, speed, count, number):
+    """The phone at the centre of each frame; frame j is centred on filterbank frame 4 j + 3."""
+    ends = np.array([end for _, end in phones]) / speed
+    names = np.array([number[phone] for phone, _ in phones])
+    centre = (np.arange(count) * 4 + 3) * 0.01 + 0.0125
+    return names[np.minimum(np.searchsorted(ends, centre), len(names) - 1)]
+
+
+def frames_of(fbank_frames):
+    return ((fbank_frames - 1) // 2 - 1) // 2
 
 
 def main():
@@ -130,90 +115,112 @@ def main():
     parse.add_argument("--work", required=True)
     parse.add_argument("--minutes", type=float, default=60)
     parse.add_argument("--threads", type=int, default=1)
+    parse.add_argument("--sentences", type=int, default=1200)
     parse.add_argument("--seed", type=int, default=1)
     options = parse.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    clips, symbols = transcribed(options.packs, options.work)
-    seen = sorted((i for i in range(len(clips)) if not packs.held_out(clips[i][1])),
-                  key=lambda i: clips[i][1]["samples"])
-    unseen = [i for i in range(len(clips)) if packs.held_out(clips[i][1])][:48]
-    net = Encoder()
-    head = torch.nn.Linear(net.dim, len(symbols) + 1)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    clips, texts = transcribed(options.packs, options.work)
+    order = np.random.default_rng(options.seed).permutation(len(texts))
+    sound, rendered = renderings(options.work, [texts[i] for i in order[:options.sentences]])
+    symbols = ["pau"] + sorted({phone for _, _, phones in rendered for phone, _ in phones} - {"pau"})
+    number = {symbol: i for i, symbol in enumerate(symbols)}
+    clips = [(samples, row, [number[p] for p in phones]) for samples, row, phones in clips
+             if all(p in number for p in phones)]
+    seen = [clip for clip in clips if not packs.held_out(clip[1])]
+    unseen = [clip for clip in clips if packs.held_out(clip[1])][:96]
+    short = [row for row in rendered if row[1] < 5 * 16000]
+    net = Encoder(**SMALL).to(device)
+    head = torch.nn.Linear(net.dim, len(symbols)).to(device)
     both = torch.nn.ModuleList([net, head])
     adam = torch.optim.AdamW(both.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=1e-2)
     saved = os.path.join(options.work, "encoder.pt")
     step = 0
     if os.path.exists(saved):
-        state = torch.load(saved, map_location="cpu")
+        state = torch.load(saved, map_location=device)
         both.load_state_dict(state["net"])
         adam.load_state_dict(state["adam"])
         step = state["step"]
     random = np.random.default_rng(options.seed + step)
-    exact = rendered(clips, options.work, {symbol: i + 1 for i, symbol in enumerate(symbols)}, 600)
     log = open(os.path.join(options.work, "encoder.log"), "a", buffering=1)
-    log.write("clips %d, held out %d, phones %d\n" % (len(seen), len(unseen), len(symbols)))
+    log.write("rendered %d, clips %d, held out %d, phones %d\n"
+              % (len(short), len(seen), len(unseen), len(symbols)))
     begun = time.time()
 
-    def loss_of(indices, train):
-        features, length, targets, target_length = batch(clips, indices, random, train)
-        offset = int(random.integers(0, 60)) if train else 0
-        logits = head(net(features, offset)).log_softmax(-1)
-        return torch.nn.functional.ctc_loss(logits.transpose(0, 1), targets, length, target_length,
-                                            zero_infinity=True), logits, length, targets, target_length
+    def batch(real, train):
+        """real: clips of the packs; half as many rendered ones join -> features, targets or phones"""
+        features, targets = [], []
+        items = [(samples[row["offset"]:row["offset"] + row["samples"]], phones, False)
+                 for samples, row, phones in real]
+        for i in (random.integers(0, len(short), 16 - len(real)) if train else ()):
+            offset, count, phones = short[i]
+            items.append((sound[offset:offset + count], phones, True))
+        for samples, phones, timed in items:
+            clip, speed = samples.astype("f4") / 32768, 1.0
+            if train:
+                clip, speed = perturb(clip, random)
+            fbank = filterbank(torch.from_numpy(clip))
+            if train:
+                fbank = warp_formants(fbank, random.uniform(0.9, 1.12))
+            features.append(fbank)
+            targets.append(rendered_targets(phones, speed, frames_of(len(fbank)), number)
+                           if timed else phones)
+        return features, targets, [timed for _, _, timed in items]
 
-    def rendered_loss():
-        """Frame-wise cross entropy on a batch of renderings."""
-        features, labels = [], []
-        for i in random.choice(len(exact), 8, replace=False):
-            clip, speed = perturb(exact[i][0].astype("f4") / 32768, random)
-            features.append(filterbank(torch.from_numpy(clip)))
-            frames = ((len(features[-1]) - 1) // 2 - 1) // 2
-            labels.append(frame_labels(exact[i][1], frames, speed))
-        padded = torch.nn.utils.rnn.pad_sequence(features, True, -10.0)
-        wanted = torch.nn.utils.rnn.pad_sequence(labels, True, -100)
-        logits = head(net(padded, int(random.integers(0, 60))))[:, :wanted.shape[1]]
-        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
+    def loss_of(real, train):
+        features, targets, timed = batch(real, train)
+        offset = int(random.integers(0, 120)) if train else 0
+        padded = torch.nn.utils.rnn.pad_sequence(features, True, -10.0).to(device)
+        logits = head(net(padded, offset)).log_softmax(-1)
+        scores = logits.detach().cpu().numpy()
+        total, right, count = 0.0, 0, 0
+        for i, target in enumerate(targets):
+            length = frames_of(len(features[i]))
+            path = target if timed[i] else align(scores[i, :length], target)
+            right += int((scores[i, :length].argmax(-1) == path).sum())
+            count += length
+            total = total + torch.nn.functional.nll_loss(
+                logits[i, :length], torch.from_numpy(path).to(device), reduction="sum")
+        return total / count, right / count, scores, features
 
     def evaluate():
         """Phone error rate of greedy decoding on speakers never trained on."""
         wrong = total = 0
-        both.eval()
         with torch.no_grad():
-            for i in unseen:
-                _, logits, length, targets, _ = loss_of([i], False)
-                path = logits[0, :length[0]].argmax(-1).tolist()
+            for clip in unseen:
+                _, _, scores, _ = loss_of([clip], False)
+                path = scores[0].argmax(-1).tolist()
                 heard = [p for j, p in enumerate(path) if p and (j == 0 or p != path[j - 1])]
-                wrong += edit_distance(heard, targets.tolist())
-                total += len(targets)
-        both.train()
+                wrong += edit_distance(heard, clip[2])
+                total += len(clip[2])
         return wrong / total
 
-    running, count = 0.0, 0
+    def save():
+        log.write("step %d held-out phone errors %.1f %%\n" % (step, 100 * evaluate()))
+        torch.save({"net": both.state_dict(), "adam": adam.state_dict(), "step": step,
+                    "symbols": symbols, "config": net.config}, saved)
+
+    running, hits, count = 0.0, 0.0, 0
     while time.time() - begun < options.minutes * 60:
         progress = (time.time() - begun) / 60 / options.minutes
         for group in adam.param_groups:
-            group["lr"] = 1.5e-3 * min(1, (step + 1) / 300) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        exact_loss = rendered_loss()
-        loss = exact_loss
-        if step >= EXACT_STEPS:
-            start = int(random.integers(0, len(seen) - 8))
-            loss = 0.3 * exact_loss + loss_of(seen[start:start + 8], True)[0]
+            group["lr"] = 2e-3 * min(1, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+        real = 10 if progress > 0.35 else 0
+        chosen = [seen[i] for i in random.integers(0, len(seen), real)]
+        loss, right, _, _ = loss_of(chosen, True)
         adam.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         adam.step()
-        step, running, count = step + 1, running + loss.item(), count + 1
-        if step % 50 == 0:
-            log.write("step %d loss %.3f seconds %.0f\n" % (step, running / count, time.time() - begun))
-            running, count = 0.0, 0
-        if step % 200 == 0:
-            log.write("step %d held-out phone errors %.1f %%\n" % (step, 100 * evaluate()))
-            torch.save({"net": both.state_dict(), "adam": adam.state_dict(), "step": step,
-                        "symbols": symbols}, saved)
-    log.write("step %d held-out phone errors %.1f %%\n" % (step, 100 * evaluate()))
-    torch.save({"net": both.state_dict(), "adam": adam.state_dict(), "step": step,
-                "symbols": symbols}, saved)
+        step, running, hits, count = step + 1, running + loss.item(), hits + right, count + 1
+        if step % 25 == 0:
+            log.write("step %d loss %.3f frames right %.3f seconds %.0f\n"
+                      % (step, running / count, hits / count, time.time() - begun))
+            running, hits, count = 0.0, 0.0, 0
+        if step % 500 == 0:
+            save()
+    save()
 
 
 def edit_distance(a, b):
