@@ -14,11 +14,14 @@ static const struct {
   void (*run)(golden_run *);
 } cases[] = {
     {"containers", golden_containers},
+    {"dit_single", golden_decoder_single},
+    {"dit_stream", golden_decoder_stream},
     {"fbank", golden_fbank},
     {"host_normal_rng", golden_normal_noise},
     {"mel", golden_mel_meanaudio},
     {"mel_v1", golden_mel_meanvc},
     {"mel_v2", golden_mel_meanvc2},
+    {"mrte", golden_timbre},
     {"vocos", golden_vocos},
 };
 

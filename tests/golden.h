@@ -31,5 +31,8 @@ void golden_mel_meanaudio(golden_run *run);
 void golden_normal_noise(golden_run *run);
 void golden_containers(golden_run *run);
 void golden_vocos(golden_run *run);
+void golden_timbre(golden_run *run);
+void golden_decoder_single(golden_run *run);
+void golden_decoder_stream(golden_run *run);
 
 #endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// MeanVC's decoder (arXiv 2510.08392): a diffusion transformer that turns noise into a chunk of mel
+// frames in one or a few mean-flow steps, seeing the content, the target's timbre and its own past
+// chunks. Weights are immutable and shared. A voice and a schedule hold what they fix; a state is
+// one stream.
+#ifndef MEANWAVE_FLOW_VC_H
+#define MEANWAVE_FLOW_VC_H
+
+#include "timbre.h"
+
+typedef struct flow_vc flow_vc;
+
+// Reads the names of model_200ms.safetensors; sizes from the tensors. `chunk_frames`: 20 for 200
+// ms.
+mw_status flow_vc_load(flow_vc **loaded, const weights_view *view, size_t chunk_frames,
+                       mw_error *error);
+void flow_vc_free(flow_vc *f);
+size_t flow_vc_chunk_frames(const flow_vc *f);
+size_t flow_vc_mel(const flow_vc *f);
+size_t flow_vc_content(const flow_vc *f);
+size_t flow_vc_speaker(const flow_vc *f);
+
+// A target: speaker embedding [speaker] and reference mel [frames, mel] in -1..1, folded. Not real
+// time.
+typedef struct flow_vc_voice flow_vc_voice;
+mw_status flow_vc_voice_new(flow_vc_voice **made, const flow_vc *f, const float *speaker,
+                            const float *prompt, size_t prompt_frames, mw_error *error);
+void flow_vc_voice_free(flow_vc_voice *v);
+
+// Times t_0 > t_1 > ... > t_steps of a sampling, with every modulation they fix. Not real time.
+typedef struct flow_vc_schedule flow_vc_schedule;
+mw_status flow_vc_schedule_new(flow_vc_schedule **made, const flow_vc *f, const float *times,
+                               size_t steps, mw_error *error);
+void flow_vc_schedule_free(flow_vc_schedule *s);
+// The published times: {1, 0}, {1, 0.8, 0}, else equal steps. `times` holds steps + 1.
+void flow_vc_published_times(float *times, size_t steps);
+
+typedef struct flow_vc_state flow_vc_state;
+mw_status flow_vc_state_new(flow_vc_state **made, const flow_vc *f, const flow_vc_schedule *s,
+                            size_t longest_prompt_frames, mw_error *error);
+void flow_vc_state_free(flow_vc_state *s);
+void flow_vc_reset(flow_vc_state *s);
+
+// Real time. content [rows, content], noise [rows, mel] -> mel [rows, mel] in about -1..1; rows is
+// the chunk, or less for the last one of a stream.
+void flow_vc_chunk(flow_vc_state *s, const flow_vc_voice *v, const float *content,
+                   const float *noise, size_t rows, float *mel);
+
+// Real time. Positions count generated frames; the published loop sets them back to 120 every 10 s.
+void flow_vc_set_position(flow_vc_state *s, size_t frames);
+// Real time. The stream goes on behind `mel` [chunk_frames, mel], with no other history.
+void flow_vc_set_previous(flow_vc_state *s, const float *mel);
+
+#endif
