@@ -42,6 +42,20 @@ static bool grow(weights *w)
   return true;
 }
 
+// UTF-8 without control characters: names are printed, also as JSON, and may come from anyone.
+static bool is_text(const char *name)
+{
+  const unsigned char *at = (const unsigned char *)name;
+  while (*at != '\0') {
+    unsigned char lead = *at++;
+    unsigned more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    if (lead < 0x20 || lead == 0x7F || (lead >= 0x80 && lead < 0xC2) || lead > 0xF4) return false;
+    for (; more > 0; more--)
+      if ((*at++ & 0xC0) != 0x80) return false;
+  }
+  return true;
+}
+
 mw_status weights_add(weights *w, const char *name, tensor_dtype dtype, unsigned rank,
                       const size_t *shape, const size_t *stride, const unsigned char *data,
                       size_t data_bytes, size_t offset, mw_error *error)
@@ -50,6 +64,9 @@ mw_status weights_add(weights *w, const char *name, tensor_dtype dtype, unsigned
   if (length > NAME_LIMIT)
     return mw_fail(error, MW_ERROR_FORMAT, "%s: a tensor's name is longer than %d bytes", w->path,
                    NAME_LIMIT);
+  if (!is_text(name))
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: the name of tensor %zu is not text", w->path,
+                   w->count);
   if (rank > TENSOR_RANK_LIMIT)
     return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s has %u dimensions; at most %d", w->path,
                    name, rank, TENSOR_RANK_LIMIT);

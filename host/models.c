@@ -30,6 +30,16 @@ static void print_problem(void *context, const char *line)
   report_note("%s", line);
 }
 
+// Metadata may hold anything; a line stays one line.
+static void print_entry(const char *key, const char *value)
+{
+  char line[2048];
+  snprintf(line, sizeof line, "%s", value);
+  for (char *c = line; *c != '\0'; c++)
+    if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
+  report_result("%s: %s", key, line);
+}
+
 static void print_summary(const mw_model_file *file, size_t bytes)
 {
   static const char *const keys[] = {"family", "name",   "licence",      "config",
@@ -42,7 +52,7 @@ static void print_summary(const mw_model_file *file, size_t bytes)
                                                    : " (of other sizes than the official one)");
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     const char *value = mw_model_file_metadata(file, keys[i]);
-    if (value != NULL) report_result("%s: %s", keys[i], value);
+    if (value != NULL) print_entry(keys[i], value);
   }
 }
 
