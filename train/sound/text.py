@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sound model's text encoder (docs/sound-text-encoder.md): words -> text_f [rows, width], text_f_c [width]."""
+import os
+import re
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Vocabulary:
+    """words; vectors int8 [n, 100]; scales float32 [n]."""
+
+    def __init__(self, words, vectors, scales):
+        self.words, self.vectors, self.scales = words, vectors, scales
+        self.index = {word: i for i, word in enumerate(words)}
+
+    @classmethod
+    def from_pack(cls, pack, size):
+        """The most frequent `size` words that the splitting rule can produce."""
+        with open(os.path.join(pack, "words.txt"), encoding="utf-8") as file:
+            words = file.read().split("\n")
+        scales = np.fromfile(os.path.join(pack, "scales.f32"), "<f4")
+        vectors = np.fromfile(os.path.join(pack, "vectors.i8"), "i1").reshape(len(scales), -1)
+        kept = [i for i in range(len(scales)) if re.fullmatch("[a-z0-9]+", words[i])][:size]
+        return cls([words[i] for i in kept], vectors[kept], scales[kept])
+
+    def ids(self, text, rows):
+        """Indices of the known words, at most `rows`; an unknown word is dropped."""
+        found = re.findall("[a-z0-9]+", text.lower().encode("ascii", "replace").decode())
+        return [self.index[word] for word in found if word in self.index][:rows]
+
+    def table(self):
+        return torch.from_numpy(self.vectors.astype("f4") * self.scales[:, None])
+
+
+class Layer(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        batch, rows, width = x.shape
+        q, k, v = (part.reshape(batch, rows, self.heads, -1).transpose(1, 2)
+                   for part in self.qkv(self.norm1(x)).chunk(3, -1))
+        weights = torch.softmax(q @ k.transpose(2, 3) / (width // self.heads) ** 0.5, -1)
+        x = x + self.out((weights @ v).transpose(1, 2).flatten(2))
+        return x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
+
+
+class TextEncoder(nn.Module):
+    def __init__(self, width=128, heads=2, layers=1, rows=24, vector=100):
+        super().__init__()
+        self.input = nn.Linear(vector, width)
+        self.pad = nn.Parameter(torch.randn(width) * 0.02)
+        self.position = nn.Parameter(torch.randn(rows, width) * 0.02)
+        self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.pool = nn.Linear(width, width)
+
+    def forward(self, ids, table):
+        """ids: a list of lists; table [n, 100] -> text_f [B, rows, width], text_f_c [B, width]"""
+        rows = len(self.position)
+        x = torch.stack([torch.cat([self.input(table[line]) if line else self.pad[:0].reshape(0, len(self.pad)),
+                                    self.pad.expand(rows - len(line), -1)]) for line in ids])
+        x = x + self.position
+        for layer in self.layers:
+            x = layer(x)
+        text_f = self.norm(x)
+        used = torch.tensor([max(len(line), 1) for line in ids], device=text_f.device)
+        mask = torch.arange(rows, device=text_f.device)[None] < used[:, None]
+        mean = (text_f * mask[..., None]).sum(1) / used[:, None]
+        return text_f, self.pool(mean)
