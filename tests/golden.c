@@ -17,12 +17,15 @@ static const struct {
     {"dit_single", golden_decoder_single},
     {"dit_stream", golden_decoder_stream},
     {"fbank", golden_fbank},
+    {"flux_sampler", golden_flux_sampler},
     {"host_normal_rng", golden_normal_noise},
     {"mel", golden_mel_meanaudio},
     {"mel_v1", golden_mel_meanvc},
     {"mel_v2", golden_mel_meanvc2},
     {"mrte", golden_timbre},
     {"vocos", golden_vocos},
+    {"meanflow_sampler", golden_meanflow_sampler},
+    {"transformer", golden_flow_transformer},
 };
 
 void golden_fail(golden_run *run, const char *line)
