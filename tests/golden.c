@@ -13,6 +13,9 @@ static const struct {
   const char *name;
   void (*run)(golden_run *);
 } cases[] = {
+    {"asr_v1", golden_asr_first},
+    {"asr_v2_160ms", golden_asr_second},
+    {"asr_v2_80ms", golden_asr_second},
     {"containers", golden_containers},
     {"dit_single", golden_decoder_single},
     {"dit_stream", golden_decoder_stream},

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What asr_encoder.c fills and asr_state.c runs on.
+#ifndef MEANWAVE_ASR_ENCODER_INTERNAL_H
+#define MEANWAVE_ASR_ENCODER_INTERNAL_H
+
+#include "arena.h"
+#include "asr_encoder.h"
+
+enum { ASR_LAYER_LIMIT = 64 };
+
+typedef struct {
+  float *gain; // [d]
+  float *bias; // [d]
+} asr_norm;
+
+typedef struct {
+  matrix *in;  // w_1 [ff, d]
+  matrix *out; // w_2 [d, ff]
+} asr_feed_forward;
+
+typedef struct {
+  asr_norm norm_ff_macaron;
+  asr_norm norm_mha;
+  asr_norm norm_conv;
+  asr_norm norm_ff;
+  asr_norm norm_final;
+  asr_feed_forward macaron;
+  asr_feed_forward feed_forward;
+  matrix *query; // [d, d] each
+  matrix *key;
+  matrix *value;
+  matrix *out;
+  matrix *position;      // linear_pos, no bias
+  float *content_bias;   // pos_bias_u [heads, d / heads]
+  float *position_bias;  // pos_bias_v
+  matrix *conv_in;       // pointwise_conv1 [2 d, d]
+  float *depthwise;      // [kernel, d]
+  float *depthwise_bias; // [d]
+  asr_norm conv_norm;
+  matrix *conv_out; // pointwise_conv2 [d, d]
+  float *silence;   // [d]: the gated unit of a zero row, which pads the convolution
+} asr_layer;
+
+struct asr_encoder {
+  arena *memory;
+  size_t bins;
+  size_t d;
+  size_t heads;
+  size_t ff;
+  size_t kernel;
+  size_t layers;
+  size_t bins1; // after the first and the second 2-D convolution
+  size_t bins2;
+  float *mean; // [bins] or NULL
+  float *istd;
+  matrix *conv1;   // [d, 3 frequencies, 3 times]
+  matrix *conv2;   // [d, 3 frequencies * d, 3 times]
+  matrix *project; // [d, bins2 * d], times sqrt(d)
+  asr_layer layer[ASR_LAYER_LIMIT];
+  asr_norm after_norm;
+};
+
+#endif
