@@ -82,6 +82,26 @@ typedef struct {
 // `output` is either what it was or whole, whenever the program ends.
 MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 
+// ---- Voice conversion ----
+
+typedef struct {
+  const char *model_path;   // a voice bundle
+  const char *vocoder_path; // a vocoder bundle
+  const char *voice;        // a voice of the bundle, by name
+  unsigned steps;           // of mean flow, 1 to 16
+  uint64_t seed;            // the same seed gives the same bits
+} mw_conversion;
+
+// Converts a sound file: any rate and number of channels in; one channel of the same rate and
+// length out, in time with the input. Not real time.
+MW_API mw_status mw_convert_file(const mw_conversion *how, const char *in_path,
+                                 const char *out_path, bool overwrite, mw_error *error);
+
+// Calls `voice` for each voice of a bundle, in the file's order.
+MW_API mw_status mw_list_voices(const char *model_path,
+                                void (*voice)(void *context, const char *name), void *context,
+                                mw_error *error);
+
 // ---- Vocoder ----
 
 // Reads a sound file, takes its mel spectrogram and makes it sound again with the vocoder of

@@ -8,6 +8,7 @@
 #include "options.h"
 
 extern const verb bench_verb;
+extern const verb convert_verb;
 extern const verb models_verb;
 extern const verb vocode_verb;
 

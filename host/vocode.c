@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "commands.h"
 #include "meanwave.h"
+#include "places.h"
 #include "report.h"
 
 static const option options[] = {
@@ -13,25 +10,6 @@ static const option options[] = {
     {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
-
-// The default vocoder: $MEANWAVE_MODELS, the user's data, the system's.
-static bool find_default(char *path, size_t size)
-{
-  static const char file[] = "vocoder.safetensors";
-  const char *chosen = getenv("MEANWAVE_MODELS");
-  const char *data = getenv("XDG_DATA_HOME");
-  const char *home = getenv("HOME");
-  if (chosen != NULL && snprintf(path, size, "%s/%s", chosen, file) < (int)size &&
-      access(path, R_OK) == 0)
-    return true;
-  int length = data != NULL && data[0] == '/'
-                   ? snprintf(path, size, "%s/meanwave/models/%s", data, file)
-                   : snprintf(path, size, "%s/.local/share/meanwave/models/%s",
-                              home != NULL ? home : "", file);
-  if (length < (int)size && access(path, R_OK) == 0) return true;
-  return snprintf(path, size, "%s/models/%s", MW_DATA_DIR, file) < (int)size &&
-         access(path, R_OK) == 0;
-}
 
 static int run(const arguments *a)
 {
@@ -43,13 +21,7 @@ static int run(const arguments *a)
     return EXIT_USAGE;
   }
   if (model == NULL) {
-    if (!find_default(path, sizeof path)) {
-      report_error(
-          "no vocoder.safetensors in $MEANWAVE_MODELS, the user's data or %s/models; name one "
-          "with --model",
-          MW_DATA_DIR);
-      return EXIT_MODEL;
-    }
+    if (!places_find_model(path, sizeof path, "vocoder.safetensors")) return EXIT_MODEL;
     model = path;
   }
   mw_error error;

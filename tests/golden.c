@@ -19,6 +19,7 @@ static const struct {
     {"containers", golden_containers},
     {"dit_single", golden_decoder_single},
     {"dit_stream", golden_decoder_stream},
+    {"e2e_v1", golden_convert},
     {"fbank", golden_fbank},
     {"flux_sampler", golden_flux_sampler},
     {"host_normal_rng", golden_normal_noise},
