@@ -203,22 +203,26 @@ SENTENCE = ("A voice belongs to a person. This one belongs to nobody: a program 
 
 
 def demo(ctx):
-    """renders a sentence, sends it through the default vocoder, and says where to listen"""
+    """renders a sentence, converts it into two voices, and says where to listen"""
     ensure_built(ctx, ["--werror"])
     folder = ctx.path.make_node("demo")
     folder.mkdir()
-    spoken, made = (folder.make_node(name).abspath() for name in ("spoken.wav", "vocoder.wav"))
+    program = os.path.join(ctx.path.abspath(), out, "meanwave")
+    spoken = folder.make_node("spoken.wav").abspath()
     run_or_fail(ctx, ["flite", "-voice", "rms", "-t", SENTENCE, "-o", spoken])
-    begun = time.time()
-    ran = subprocess.run([os.path.join(ctx.path.abspath(), out, "meanwave"), "vocode", spoken, "-q",
-                          "-y", "-o", made], env=test_environment(ctx))
-    if ran.returncode:
-        ctx.fatal("demo failed")
-    took = time.time() - begun
     seconds = (os.path.getsize(spoken) - 44) / 32000
-    print("rendered speech      %s" % spoken)
-    print("default vocoder      %s" % made)
-    print("%.1f s of sound in %.2f s, start included: RTF %.3f" % (seconds, took, took / seconds))
+    print("%-22s %s (%.1f s)" % ("rendered speech", spoken, seconds))
+    for what, words in (("vocoder alone", ["vocode"]),
+                        ("voice birch", ["convert", "--voice", "birch"]),
+                        ("voice cedar", ["convert", "--voice", "cedar"])):
+        made = folder.make_node(what.replace(" ", "-") + ".wav").abspath()
+        begun = time.time()
+        ran = subprocess.run([program] + words + [spoken, "-q", "-y", "-o", made],
+                             env=test_environment(ctx))
+        if ran.returncode:
+            ctx.fatal("demo failed: " + " ".join(words))
+        took = time.time() - begun
+        print("%-22s %s in %.2f s, start included: RTF %.3f" % (what, made, took, took / seconds))
 
 
 def check(ctx):

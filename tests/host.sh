@@ -35,6 +35,17 @@ holds() {
   fi
 }
 
+# same A B yes|no: whether two files are to be equal
+same() {
+  if cmp -s "$1" "$2"; then local equal=yes; else local equal=no; fi
+  if [ "$equal" = "$3" ]; then
+    passed=$((passed + 1))
+  else
+    echo "FAILED: $1 and $2 equal: $equal, wanted $3"
+    failed=$((failed + 1))
+  fi
+}
+
 expect 2 "usage: meanwave VERB" "$program"
 expect 0 "" "$program" --help
 holds "bench"
@@ -68,6 +79,21 @@ expect 0 "out.wav" "$program" vocode "$work/in.wav" -o "$work/out.wav"
 expect 1 "exists already" "$program" vocode "$work/in.wav" -o "$work/out.wav"
 expect 2 "say what goes where" "$program" vocode -- "$work/in.wav" -o "$work/out.wav"
 expect 1 "name it .wav" "$program" vocode "$work/in.wav" -o "$work/out.mp9"
+expect 0 "" "$program" convert --list
+holds "birch"
+expect 2 "say what becomes what" "$program" convert "$work/in.wav"
+expect 3 "there is no voice 'nobody'" "$program" convert -V nobody "$work/in.wav" -o "$work/v.wav"
+expect 2 "from 1 to 16" "$program" convert -V birch --steps 0 "$work/in.wav" -o "$work/v.wav"
+expect 0 "" "$program" convert -q -V birch "$work/in.wav" -o "$work/v1.wav"
+expect 0 "" "$program" convert -q -V birch "$work/in.wav" -o "$work/v2.wav"
+expect 0 "" "$program" convert -q -V birch --seed=7 "$work/in.wav" -o "$work/v3.wav"
+same "$work/v1.wav" "$work/v2.wav" yes
+same "$work/v1.wav" "$work/v3.wav" no
+# 44100 frames of 32-bit float: the length of the input
+[ "$(stat -c %s "$work/v1.wav")" = "$(stat -c %s "$work/first.wav")" ] || {
+  echo "FAILED: the converted sound has another length"
+  failed=$((failed + 1))
+}
 [ -z "$(find "$work" -name '*.part')" ] || { echo "FAILED: a temporary file stayed"; failed=$((failed + 1)); }
 
 echo "[  PASSED  ] $passed test(s)."
