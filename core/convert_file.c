@@ -7,6 +7,8 @@
 
 #include "convert.h"
 #include "json.h"
+#include "mel.h"
+#include "speaker.h"
 #include "wavfile.h"
 
 enum { MODEL_HZ = 16000, RESET_CHUNKS = 50, MOST_STEPS = 16 };
@@ -68,18 +70,76 @@ static mw_status read_voice(model *m, const char *name, mw_error *error)
     status = weights_need(&prompt, &view, "prompt", 2,
                           (size_t[]){ANY_SIZE, flow_vc_mel(m->decoder)}, error);
   if (status != MW_OK) return status;
-  float *speaker = malloc((embedding->count + 1) * sizeof(float));
-  float *mel = malloc((prompt->count + 1) * sizeof(float));
-  if (speaker == NULL || mel == NULL) {
+  float *vector = malloc((embedding->count + 1) * sizeof(float));
+  float *reference = malloc((prompt->count + 1) * sizeof(float));
+  if (vector == NULL || reference == NULL) {
     status = mw_fail_memory(error, "reading a voice");
   } else {
-    tensor_read(embedding, 0, embedding->count, speaker);
-    tensor_read(prompt, 0, prompt->count, mel);
+    tensor_read(embedding, 0, embedding->count, vector);
+    tensor_read(prompt, 0, prompt->count, reference);
     m->prompt_frames = prompt->shape[0];
-    status = flow_vc_voice_new(&m->voice, m->decoder, speaker, mel, m->prompt_frames, error);
+    status = flow_vc_voice_new(&m->voice, m->decoder, vector, reference, m->prompt_frames, error);
   }
-  free(speaker);
-  free(mel);
+  free(vector);
+  free(reference);
+  return status;
+}
+
+// A recording: its mel is the prompt, and the speaker encoder listens to the same mel, normalised.
+static mw_status listen(model *m, const char *path, mw_error *error)
+{
+  enum { SHORTEST_SECONDS = 1, LONGEST_SECONDS = 60 };
+  weights_view view = weights_under(m->voice_file, "speaker.");
+  speaker *ears = NULL;
+  mel *analysis = NULL;
+  sound recording = {0};
+  sound at_model_rate = {0};
+  float *prompt = NULL;
+  float *normal = NULL;
+  float *embedding = NULL;
+  mw_status status = speaker_load(&ears, &view, error);
+  if (status == MW_OK && (speaker_inputs(ears) != MEL_BINS || flow_vc_mel(m->decoder) != MEL_BINS ||
+                          speaker_size(ears) != flow_vc_speaker(m->decoder)))
+    status = mw_fail(error, MW_ERROR_MODEL, "%s: its speaker encoder does not take mel frames",
+                     weights_path(m->voice_file));
+  if (status == MW_OK) status = mel_new(&analysis, MEL_MEANVC, error);
+  if (status == MW_OK) status = sound_read(&recording, path, error);
+  if (status == MW_OK) status = sound_resample(&at_model_rate, &recording, MODEL_HZ, error);
+  if (status == MW_OK && at_model_rate.frames < SHORTEST_SECONDS * MODEL_HZ)
+    status =
+        mw_fail(error, MW_ERROR_ARGUMENT, "%s: a voice needs at least a second of speech", path);
+  if (status != MW_OK) goto done;
+  if (at_model_rate.frames > LONGEST_SECONDS * MODEL_HZ)
+    at_model_rate.frames = LONGEST_SECONDS * MODEL_HZ;
+  size_t count = mel_frames(analysis, at_model_rate.frames) * MEL_BINS;
+  prompt = malloc(count * sizeof(float));
+  normal = malloc(count * sizeof(float));
+  embedding = malloc(speaker_size(ears) * sizeof(float));
+  if (prompt == NULL || normal == NULL || embedding == NULL) {
+    status = mw_fail_memory(error, "listening to a voice");
+    goto done;
+  }
+  mel_run(analysis, at_model_rate.samples, at_model_rate.frames, prompt);
+  float loudest = -1.0f;
+  for (size_t i = 0; i < count; i++) loudest = prompt[i] > loudest ? prompt[i] : loudest;
+  if (loudest <= -0.9f) {
+    status = mw_fail(error, MW_ERROR_ARGUMENT, "%s: there is only silence in it", path);
+    goto done;
+  }
+  m->prompt_frames = count / MEL_BINS;
+  memcpy(normal, prompt, count * sizeof(float));
+  speaker_normalise(normal, m->prompt_frames, MEL_BINS);
+  status = speaker_embed(ears, normal, m->prompt_frames, embedding, NULL, error);
+  if (status == MW_OK)
+    status = flow_vc_voice_new(&m->voice, m->decoder, embedding, prompt, m->prompt_frames, error);
+done:
+  free(prompt);
+  free(normal);
+  free(embedding);
+  sound_free(&recording);
+  sound_free(&at_model_rate);
+  mel_free(analysis);
+  speaker_free(ears);
   return status;
 }
 
@@ -102,8 +162,10 @@ static mw_status model_open(model *m, const mw_conversion *how, mw_error *error)
   flow_vc_published_times(times, how->steps);
   if (status == MW_OK)
     status = flow_vc_schedule_new(&m->schedule, m->decoder, times, how->steps, error);
-  if (status == MW_OK) status = read_voice(m, how->voice, error);
-  return status;
+  if (status != MW_OK) return status;
+  // a name with a dot or a slash is a file
+  bool is_file = strpbrk(how->voice, "./") != NULL;
+  return is_file ? listen(m, how->voice, error) : read_voice(m, how->voice, error);
 }
 
 // Silence behind the end flushes the loop: what comes out first belongs to the first sample.

@@ -87,9 +87,9 @@ MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 typedef struct {
   const char *model_path;   // a voice bundle
   const char *vocoder_path; // a vocoder bundle
-  const char *voice;        // a voice of the bundle, by name
-  unsigned steps;           // of mean flow, 1 to 16
-  uint64_t seed;            // the same seed gives the same bits
+  const char *voice; // a voice of the bundle by name, or a recording (a path with a dot or a slash)
+  unsigned steps;    // of mean flow, 1 to 16
+  uint64_t seed;     // the same seed gives the same bits
 } mw_conversion;
 
 // Converts a sound file: any rate and number of channels in; one channel of the same rate and

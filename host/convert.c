@@ -5,7 +5,8 @@
 #include "report.h"
 
 static const option options[] = {
-    {"voice", 'V', OPTION_TEXT, "NAME", "the target: a voice of the model", 0, 0},
+    {"voice", 'V', OPTION_TEXT, "VOICE", "the target: a voice of the model, or a recording of one",
+     0, 0},
     {"output", 'o', OPTION_TEXT, "FILE", "where the result goes (.wav, .flac, .aiff, .ogg)", 0, 0},
     {"list", 'l', OPTION_FLAG, NULL, "list the voices of the model", 0, 0},
     {"steps", 0, OPTION_WHOLE, "N", "mean-flow steps (default 1)", 1, 16},
@@ -45,7 +46,7 @@ static int run(const arguments *a)
   const char *output = arguments_text(a, "output", NULL);
   bool list = arguments_has(a, "list");
   if (!list && (a->file_count != 1 || output == NULL || how.voice == NULL)) {
-    report_error("say what becomes what: meanwave convert --voice NAME in.wav -o out.wav");
+    report_error("say what becomes what: meanwave convert --voice VOICE in.wav -o out.wav");
     return EXIT_USAGE;
   }
   if (how.model_path == NULL) {

@@ -87,6 +87,11 @@ expect 2 "from 1 to 16" "$program" convert -V birch --steps 0 "$work/in.wav" -o 
 expect 0 "" "$program" convert -q -V birch "$work/in.wav" -o "$work/v1.wav"
 expect 0 "" "$program" convert -q -V birch "$work/in.wav" -o "$work/v2.wav"
 expect 0 "" "$program" convert -q -V birch --seed=7 "$work/in.wav" -o "$work/v3.wav"
+expect 0 "" "$program" convert -q -V "$work/in.wav" "$work/in.wav" -o "$work/v4.wav"
+same "$work/v1.wav" "$work/v4.wav" no
+head -c 20044 "$work/in.wav" >"$work/short.wav"
+expect 1 "at least a second" "$program" convert -V "$work/short.wav" "$work/in.wav" -o "$work/v5.wav"
+expect 1 "none.wav" "$program" convert -V "$work/none.wav" "$work/in.wav" -o "$work/v5.wav"
 same "$work/v1.wav" "$work/v2.wav" yes
 same "$work/v1.wav" "$work/v3.wav" no
 # 44100 frames of 32-bit float: the length of the input
