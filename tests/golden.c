@@ -27,6 +27,7 @@ static const struct {
     {"mel_v1", golden_mel_meanvc},
     {"mel_v2", golden_mel_meanvc2},
     {"mrte", golden_timbre},
+    {"sv", golden_speaker},
     {"vocos", golden_vocos},
     {"meanflow_sampler", golden_meanflow_sampler},
     {"transformer", golden_flow_transformer},

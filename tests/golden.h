@@ -34,6 +34,7 @@ void golden_flow_transformer(golden_run *run);
 void golden_flux_sampler(golden_run *run);
 void golden_meanflow_sampler(golden_run *run);
 void golden_vocos(golden_run *run);
+void golden_speaker(golden_run *run);
 void golden_convert(golden_run *run);
 void golden_asr_first(golden_run *run);
 void golden_asr_second(golden_run *run);

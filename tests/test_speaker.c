@@ -20,7 +20,7 @@ static void the_embedding_is_the_official_one(void **state)
   char folder[2048];
   char path[4096];
   const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(folder, sizeof folder, "%s/speaker", data != NULL ? data : "tests/data");
+  snprintf(folder, sizeof folder, "%s/golden/meanvc/sv", data != NULL ? data : "tests/data");
   snprintf(path, sizeof path, "%s/sv.pth", folder);
   npy features;
   npy wanted;
