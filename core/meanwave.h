@@ -85,8 +85,8 @@ MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 // ---- Voice conversion ----
 
 typedef struct {
-  const char *model_path;   // a voice bundle
-  const char *vocoder_path; // a vocoder bundle
+  const char *model_path;   // a voice bundle, or a folder of MeanVC's published files
+  const char *vocoder_path; // a vocoder bundle; not used with a folder
   const char *voice; // a voice of the bundle by name, or a recording (a path with a dot or a slash)
   unsigned steps;    // of mean flow, 1 to 16
   uint64_t seed;     // the same seed gives the same bits

@@ -11,7 +11,7 @@ static const option options[] = {
     {"list", 'l', OPTION_FLAG, NULL, "list the voices of the model", 0, 0},
     {"steps", 0, OPTION_WHOLE, "N", "mean-flow steps (default 1)", 1, 16},
     {"seed", 0, OPTION_WHOLE, "N", "noise to start from (default 42)", 0, 4294967295.0},
-    {"model", 'm', OPTION_TEXT, "FILE", "a voice bundle", 0, 0},
+    {"model", 'm', OPTION_TEXT, "PATH", "a voice bundle, or a folder of published files", 0, 0},
     {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0},
     {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},

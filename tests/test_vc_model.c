@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A folder with files named as the authors publish them converts as it stands: here the small ones
+// of the golden case.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "meanwave.h"
+#include "npy.h"
+#include "wavfile.h"
+
+static const char *const files[4][2] = {{"e2e_v1/fastu2pp.pt", "fastu2++.pt"},
+                                        {"e2e_v1/model.safetensors", "model_200ms.safetensors"},
+                                        {"e2e_v1/vocos.pt", "vocos.pt"},
+                                        {"sv/sv.pth", "wavlm_large_finetune.pth"}};
+static char folder[] = "/tmp/meanwave-test-XXXXXX";
+static char from[2048];
+
+static void make_wav(const char *name)
+{
+  npy source;
+  char path[4096];
+  snprintf(path, sizeof path, "%s/e2e_v1", from);
+  assert_true(npy_open(&source, path, "source.npy"));
+  sound s = {source.values, source.count, 16000};
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_int_equal(sound_write(&s, path, true, NULL), MW_OK);
+  npy_free(&source);
+}
+
+static int make_folder(void **state)
+{
+  (void)state;
+  const char *data = getenv("MEANWAVE_TEST_DATA");
+  snprintf(from, sizeof from, "%s/golden/meanvc", data != NULL ? data : "tests/data");
+  char *absolute = realpath(from, NULL);
+  if (absolute == NULL || mkdtemp(folder) == NULL) return -1;
+  for (int i = 0; i < 4; i++) {
+    char target[4096];
+    char link[4096];
+    snprintf(target, sizeof target, "%s/%s", absolute, files[i][0]);
+    snprintf(link, sizeof link, "%s/%s", folder, files[i][1]);
+    if (symlink(target, link) != 0) return -1;
+  }
+  free(absolute);
+  make_wav("in.wav");
+  return 0;
+}
+
+static int remove_folder(void **state)
+{
+  (void)state;
+  char command[256];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  return system(command);
+}
+
+static void published_files_convert(void **state)
+{
+  (void)state;
+  char in[4096];
+  char out[4096];
+  mw_error error;
+  sound before;
+  sound after;
+  snprintf(in, sizeof in, "%s/in.wav", folder);
+  snprintf(out, sizeof out, "%s/out.wav", folder);
+  mw_conversion how = {.model_path = folder, .voice = in, .steps = 2, .seed = 1};
+  if (mw_convert_file(&how, in, out, false, &error) != MW_OK) fail_msg("%s", error.text);
+  assert_int_equal(sound_read(&before, in, NULL), MW_OK);
+  assert_int_equal(sound_read(&after, out, NULL), MW_OK);
+  assert_int_equal(after.frames, before.frames);
+  float peak = 0.0f;
+  for (size_t i = 0; i < after.frames; i++) {
+    assert_true(isfinite(after.samples[i]));
+    peak = fmaxf(peak, fabsf(after.samples[i]));
+  }
+  assert_true(peak > 1e-4f);
+  sound_free(&before);
+  sound_free(&after);
+}
+
+static void a_missing_file_is_named(void **state)
+{
+  (void)state;
+  char in[4096];
+  char vocoder[4096];
+  mw_error error;
+  snprintf(in, sizeof in, "%s/in.wav", folder);
+  snprintf(vocoder, sizeof vocoder, "%s/vocos.pt", folder);
+  unlink(vocoder);
+  mw_conversion how = {.model_path = folder, .voice = in, .steps = 1};
+  assert_int_equal(mw_convert_file(&how, in, "/tmp/never.wav", false, &error), MW_ERROR_MODEL);
+  assert_non_null(strstr(error.text, "there is no vocos.pt in it"));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(published_files_convert),
+      cmocka_unit_test(a_missing_file_is_named),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
