@@ -127,4 +127,17 @@ MW_API mw_status mw_bench_kernels(unsigned repeat,
                                   void (*row)(void *context, const mw_bench_row *row),
                                   void *context, mw_error *error);
 
+typedef struct {
+  const char *name; // "analysis", "encoder", "decoder", "vocoder", "total"
+  double rtf;       // processor time over sound time, one thread
+  double median_ms; // of a chunk
+  double p999_ms;
+} mw_bench_stage;
+
+// MeanVC at its published sizes with weights by formula: chunks of 200 ms, one step, a prompt of
+// 500 frames. Calls `row` for each stage. Not real time.
+MW_API mw_status mw_bench_voice(unsigned chunks,
+                                void (*row)(void *context, const mw_bench_stage *row),
+                                void *context, mw_error *error);
+
 #endif

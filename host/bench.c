@@ -6,7 +6,8 @@
 #include "report.h"
 
 static const option options[] = {
-    {"repeat", 0, OPTION_WHOLE, "N", "best of N timings a row (default 12)", 1, 1000},
+    {"repeat", 0, OPTION_WHOLE, "N",
+     "best of N timings a row (default 12); chunks of a voice (default 300)", 1, 10000},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
 
@@ -34,12 +35,31 @@ static mw_status run_kernels(const arguments *a, mw_error *error)
   return mw_bench_kernels((unsigned)arguments_number(a, "repeat", 12), print_row, NULL, error);
 }
 
+static void print_stage(void *context, const mw_bench_stage *stage)
+{
+  (void)context;
+  report_result("%-10s RTF %.4f   median %7.3f ms   99.9 %% %7.3f ms", stage->name, stage->rtf,
+                stage->median_ms, stage->p999_ms);
+  report_begin();
+  report_text("name", stage->name);
+  report_number("rtf", stage->rtf);
+  report_number("median_ms", stage->median_ms);
+  report_number("p999_ms", stage->p999_ms);
+  report_end();
+}
+
+static mw_status run_voice(const arguments *a, mw_error *error)
+{
+  return mw_bench_voice((unsigned)arguments_number(a, "repeat", 300), print_stage, NULL, error);
+}
+
 // What can be measured: a line for each.
 static const struct {
   const char *name;
   mw_status (*run)(const arguments *a, mw_error *error);
 } benches[] = {
     {"kernels", run_kernels},
+    {"voice", run_voice},
 };
 
 static int run(const arguments *a)
@@ -51,9 +71,9 @@ static int run(const arguments *a)
     report_error("%s", error.text);
     return EXIT_FAILED;
   }
-  report_error("say what to measure: meanwave bench kernels");
+  report_error("say what to measure: meanwave bench kernels|voice");
   return EXIT_USAGE;
 }
 
-const verb bench_verb = {"bench", "measures how fast this machine computes", "kernels", options,
-                         run};
+const verb bench_verb = {"bench", "measures how fast this machine computes", "kernels|voice",
+                         options, run};

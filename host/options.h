@@ -23,7 +23,7 @@ typedef struct {
   const char *name; // long form without dashes; NULL ends a table
   char letter;      // short form or 0
   option_kind kind;
-  const char *value; // placeholder of its value in the help, NULL for flags
+  const char *value; // stands for its value in the help, NULL for flags
   const char *help;  // one line
   double least;      // of numbers
   double most;
