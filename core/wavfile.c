@@ -113,6 +113,8 @@ static int format_of(const char *path)
 
 static mw_status write_all(const sound *s, SNDFILE *file, const char *path, mw_error *error)
 {
+  // its time stamp would make equal sounds unequal files
+  sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
   // integers and Vorbis must not wrap around
   sf_command(file, SFC_SET_CLIPPING, NULL, SF_TRUE);
   sf_count_t done = sf_writef_float(file, s->samples, (sf_count_t)s->frames);

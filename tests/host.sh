@@ -92,6 +92,8 @@ same "$work/v1.wav" "$work/v4.wav" no
 head -c 20044 "$work/in.wav" >"$work/short.wav"
 expect 1 "at least a second" "$program" convert -V "$work/short.wav" "$work/in.wav" -o "$work/v5.wav"
 expect 1 "none.wav" "$program" convert -V "$work/none.wav" "$work/in.wav" -o "$work/v5.wav"
+sleep 1.1 # a time stamp in the file would show
+expect 0 "" "$program" convert -q -y -V birch "$work/in.wav" -o "$work/v2.wav"
 same "$work/v1.wav" "$work/v2.wav" yes
 same "$work/v1.wav" "$work/v3.wav" no
 # 44100 frames of 32-bit float: the length of the input
