@@ -54,27 +54,27 @@ static matrix *read_conv_2d(const asr_encoder *e, const weights_view *view, cons
                             size_t inputs, size_t bins, mw_status *status, mw_error *error)
 {
   char full[64];
-  const size_t shape[4] = {e->d, inputs, KERNEL_2D, KERNEL_2D};
-  size_t count = e->d * inputs * KERNEL_2D * KERNEL_2D;
+  const size_t shape[4] = {e->channels, inputs, KERNEL_2D, KERNEL_2D};
+  size_t count = e->channels * inputs * KERNEL_2D * KERNEL_2D;
   matrix *m = NULL;
   if (*status != MW_OK) return NULL;
   float *stored = malloc((count + 1) * sizeof(float));
   float *values = malloc((count + 1) * sizeof(float));
-  float *bias = malloc((e->d + 1) * sizeof(float));
+  float *bias = malloc((e->channels + 1) * sizeof(float));
   if (stored == NULL || values == NULL || bias == NULL)
     *status = mw_fail_memory(error, "reading the encoder");
   snprintf(full, sizeof full, "%s.weight", name);
   if (*status == MW_OK) *status = weights_read(view, full, 4, shape, stored, error);
   snprintf(full, sizeof full, "%s.bias", name);
-  if (*status == MW_OK) *status = weights_read(view, full, 1, &e->d, bias, error);
+  if (*status == MW_OK) *status = weights_read(view, full, 1, &e->channels, bias, error);
   if (*status == MW_OK) {
     const float *from = stored;
-    for (size_t o = 0; o < e->d; o++)
+    for (size_t o = 0; o < e->channels; o++)
       for (size_t i = 0; i < inputs; i++)
         for (size_t t = 0; t < KERNEL_2D; t++)
           for (size_t f = 0; f < KERNEL_2D; f++)
             values[((o * KERNEL_2D + f) * inputs + i) * KERNEL_2D + t] = *from++;
-    matrix_shape packed = {e->d, KERNEL_2D * inputs, KERNEL_2D, bins, 2};
+    matrix_shape packed = {e->channels, KERNEL_2D * inputs, KERNEL_2D, bins, 2};
     *status = matrix_new(&m, &packed, MATRIX_F32, values, bias, error);
   }
   free(stored);
@@ -88,7 +88,7 @@ static matrix *read_conv_2d(const asr_encoder *e, const weights_view *view, cons
 static matrix *read_projection(const asr_encoder *e, const weights_view *view, mw_status *status,
                                mw_error *error)
 {
-  size_t inputs = e->bins2 * e->d;
+  size_t inputs = e->bins2 * e->channels;
   matrix *m = NULL;
   if (*status != MW_OK) return NULL;
   float scale = sqrtf((float)e->d);
@@ -103,9 +103,9 @@ static matrix *read_projection(const asr_encoder *e, const weights_view *view, m
   if (*status == MW_OK) {
     for (size_t o = 0; o < e->d; o++) {
       bias[o] *= scale;
-      for (size_t c = 0; c < e->d; c++)
+      for (size_t c = 0; c < e->channels; c++)
         for (size_t f = 0; f < e->bins2; f++)
-          values[o * inputs + f * e->d + c] = stored[o * inputs + c * e->bins2 + f] * scale;
+          values[o * inputs + f * e->channels + c] = stored[o * inputs + c * e->bins2 + f] * scale;
     }
     *status =
         matrix_new(&m, &(matrix_shape){e->d, inputs, 1, 1, 1}, MATRIX_F32, values, bias, error);
@@ -133,7 +133,7 @@ static void read_convolution(asr_encoder *e, asr_layer *l, const weights_view *v
   float *zero = arena_floats(e->memory, 3 * e->d);
   if (arena_failed(e->memory)) *status = mw_fail_memory(error, "reading the encoder");
   if (*status != MW_OK) return;
-  for (size_t c = 0; c < e->d; c++)
+  for (size_t c = 0; c < e->channels; c++)
     for (size_t j = 0; j < e->kernel; j++)
       tensor_read(t, c * e->kernel + j, 1, &l->depthwise[j * e->d + c]);
   float *gated = zero + e->d;
@@ -181,7 +181,12 @@ static mw_status read_sizes(asr_encoder *e, const weights_view *view, mw_error *
       weights_need(&t, view, "embed.out.0.weight", 2, (size_t[]){ANY_SIZE, ANY_SIZE}, error);
   if (status != MW_OK) return status;
   e->d = t->shape[0];
-  e->bins2 = e->d > 0 ? t->shape[1] / e->d : 0;
+  size_t projected = t->shape[1];
+  status = weights_need(&t, view, "embed.conv.0.weight", 4,
+                        (size_t[]){ANY_SIZE, 1, KERNEL_2D, KERNEL_2D}, error);
+  if (status != MW_OK) return status;
+  e->channels = t->shape[0];
+  e->bins2 = e->channels > 0 ? projected / e->channels : 0;
   // 80 bins give 39 and 19; each step halves, so the first number is known from the last up to what
   // both drop
   e->bins1 = 2 * e->bins2 + 1;
@@ -224,7 +229,7 @@ mw_status asr_encoder_load(asr_encoder **loaded, const weights_view *view, mw_er
     e->istd = read_vector(e, view, "global_cmvn.istd", e->bins, &status, error);
   }
   e->conv1 = read_conv_2d(e, view, "embed.conv.0", 1, e->bins, &status, error);
-  e->conv2 = read_conv_2d(e, view, "embed.conv.2", e->d, e->bins1, &status, error);
+  e->conv2 = read_conv_2d(e, view, "embed.conv.2", e->channels, e->bins1, &status, error);
   e->project = read_projection(e, view, &status, error);
   for (size_t i = 0; status == MW_OK && i < e->layers; i++) status = read_layer(e, i, view, error);
   e->after_norm = read_norm(e, view, "after_norm", &status, error);

@@ -50,13 +50,14 @@ struct asr_encoder {
   size_t ff;
   size_t kernel;
   size_t layers;
+  size_t channels; // of the 2-D convolutions; d in the published files
   size_t bins1; // after the first and the second 2-D convolution
   size_t bins2;
   float *mean; // [bins] or NULL
   float *istd;
-  matrix *conv1;   // [d, 3 frequencies, 3 times]
-  matrix *conv2;   // [d, 3 frequencies * d, 3 times]
-  matrix *project; // [d, bins2 * d], times sqrt(d)
+  matrix *conv1;   // [channels, 3 frequencies, 3 times]
+  matrix *conv2;   // [channels, 3 frequencies * channels, 3 times]
+  matrix *project; // [d, bins2 * channels], times sqrt(d)
   asr_layer layer[ASR_LAYER_LIMIT];
   asr_norm after_norm;
 };

@@ -25,8 +25,8 @@ struct asr_state {
   size_t cached;   // keys there are
   size_t position; // of the next frame
   float *normal;   // [window, bins]
-  float *map1;     // [window, bins1, d]
-  float *map2;     // [chunk, bins2, d]
+  float *map1;     // [window, bins1, channels]
+  float *map2;     // [chunk, bins2, channels]
   float *x;        // [chunk, d]
   float *y;        // [chunk, d]
   float *z;        // [chunk, d]
@@ -59,8 +59,8 @@ mw_status asr_state_new(asr_state **made, const asr_encoder *e, size_t chunk_fra
   s->zero_filled = zero_filled;
   size_t window = asr_window_frames(s);
   s->normal = arena_floats(m, window * e->bins);
-  s->map1 = arena_floats(m, window * e->bins1 * e->d);
-  s->map2 = arena_floats(m, chunk_frames * e->bins2 * e->d);
+  s->map1 = arena_floats(m, window * e->bins1 * e->channels);
+  s->map2 = arena_floats(m, chunk_frames * e->bins2 * e->channels);
   s->x = arena_floats(m, chunk_frames * e->d);
   s->y = arena_floats(m, chunk_frames * e->d);
   s->z = arena_floats(m, chunk_frames * e->d);
@@ -125,12 +125,12 @@ static void subsample(asr_state *s, const float *fbank, size_t frames, size_t t)
     s->normal[i] =
         e->mean != NULL ? (fbank[i] - e->mean[i % e->bins]) * e->istd[i % e->bins] : fbank[i];
   for (size_t i = 0; i < (frames - 1) / 2; i++)
-    matrix_run(e->conv1, s->normal + 2 * i * e->bins, 1, e->bins1, s->map1 + i * e->bins1 * e->d,
-               e->d, &relu, NULL);
+    matrix_run(e->conv1, s->normal + 2 * i * e->bins, 1, e->bins1, s->map1 + i * e->bins1 * e->channels,
+               e->channels, &relu, NULL);
   for (size_t i = 0; i < t; i++)
-    matrix_run(e->conv2, s->map1 + 2 * i * e->bins1 * e->d, e->d, e->bins2,
-               s->map2 + i * e->bins2 * e->d, e->d, &relu, NULL);
-  matrix_run(e->project, s->map2, e->bins2 * e->d, t, s->x, e->d, NULL, NULL);
+    matrix_run(e->conv2, s->map1 + 2 * i * e->bins1 * e->channels, e->channels, e->bins2,
+               s->map2 + i * e->bins2 * e->channels, e->channels, &relu, NULL);
+  matrix_run(e->project, s->map2, e->bins2 * e->channels, t, s->x, e->d, NULL, NULL);
 }
 
 static void norm_rows(const asr_state *s, const asr_norm *n, const float *x, size_t t, float *y)

@@ -160,7 +160,7 @@ class InputEmbedding(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, dim=192, depth=4, heads=2, dim_head=64, ff_mult=2, mel=80, bn=96, spk=96,
+    def __init__(self, dim=256, depth=4, heads=4, dim_head=64, ff_mult=2, mel=80, bn=96, spk=96,
                  chunk=8, prompt_heads=4):
         super().__init__()
         self.config = dict(dim=dim, depth=depth, heads=heads, dim_head=dim_head, ff_mult=ff_mult,

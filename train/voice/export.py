@@ -68,7 +68,7 @@ def main():
     options = parse.parse_args()
     torch.manual_seed(options.seed)
     encoder, speaker = load_encoder(options.work, "cpu"), load_speaker(options.work, "cpu")
-    decoder = Decoder()
+    decoder = Decoder(bn=encoder.dim)
     state = torch.load(os.path.join(options.work, "decoder.pt"), map_location="cpu")
     decoder.load_state_dict(state["net"])
     encoder.load_state_dict(state["encoder"])

@@ -96,7 +96,7 @@ def main():
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder, speaker = load_encoder(options.work, device), load_speaker(options.work, device)
-    net = Decoder().to(device)
+    net = Decoder(bn=encoder.dim).to(device)
     adam = torch.optim.AdamW([{"params": net.parameters(), "scale": 1.0},
                               {"params": encoder.parameters(), "scale": 0.3}], lr=1e-3,
                              weight_decay=0.01)

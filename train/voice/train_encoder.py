@@ -29,7 +29,7 @@ from common import packs
 from voice.encoder import Encoder, filterbank, warp_formants
 from voice.renderings import renderings
 
-SMALL = dict(dim=96, heads=4, inner=384, layers=3)
+SMALL = dict(dim=128, heads=4, inner=512, layers=4, channels=32)
 
 
 def phones_of(text):
