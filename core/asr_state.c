@@ -125,8 +125,8 @@ static void subsample(asr_state *s, const float *fbank, size_t frames, size_t t)
     s->normal[i] =
         e->mean != NULL ? (fbank[i] - e->mean[i % e->bins]) * e->istd[i % e->bins] : fbank[i];
   for (size_t i = 0; i < (frames - 1) / 2; i++)
-    matrix_run(e->conv1, s->normal + 2 * i * e->bins, 1, e->bins1, s->map1 + i * e->bins1 * e->channels,
-               e->channels, &relu, NULL);
+    matrix_run(e->conv1, s->normal + 2 * i * e->bins, 1, e->bins1,
+               s->map1 + i * e->bins1 * e->channels, e->channels, &relu, NULL);
   for (size_t i = 0; i < t; i++)
     matrix_run(e->conv2, s->map1 + 2 * i * e->bins1 * e->channels, e->channels, e->bins2,
                s->map2 + i * e->bins2 * e->channels, e->channels, &relu, NULL);

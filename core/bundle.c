@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "half.h"
+#include "json.h"
 #include "weights_internal.h"
 
 // Below this the scales and the loss are not worth the bytes.
@@ -118,21 +119,6 @@ static int compare_alignment(const void *a, const void *b)
   return strcmp(x->name, y->name);
 }
 
-static void write_text(FILE *file, const char *text)
-{
-  fputc('"', file);
-  for (; *text != '\0'; text++) {
-    unsigned char c = (unsigned char)*text;
-    if (c == '"' || c == '\\')
-      fprintf(file, "\\%c", c);
-    else if (c < 0x20)
-      fprintf(file, "\\u%04x", c);
-    else
-      fputc(c, file);
-  }
-  fputc('"', file);
-}
-
 static bool write_header(writer *w, const bundle_entry *metadata, size_t entry_count)
 {
   char *text = NULL;
@@ -143,15 +129,15 @@ static bool write_header(writer *w, const bundle_entry *metadata, size_t entry_c
   fputs("{\"__metadata__\":{\"format\":\"" BUNDLE_FORMAT "\"", header);
   for (size_t i = 0; i < entry_count; i++) {
     fputc(',', header);
-    write_text(header, metadata[i].key);
+    json_write_text(header, metadata[i].key);
     fputc(':', header);
-    write_text(header, metadata[i].value);
+    json_write_text(header, metadata[i].value);
   }
   fputc('}', header);
   for (size_t i = 0; i < w->count; i++) {
     const output *o = &w->items[i];
     fputs(",\n", header);
-    write_text(header, o->name);
+    json_write_text(header, o->name);
     fprintf(header, ":{\"dtype\":\"%s\",\"shape\":[", tensor_dtype_name(o->dtype));
     if (o->scales) fprintf(header, "%zu", o->rows);
     for (unsigned d = 0; !o->scales && d < o->source->rank; d++)

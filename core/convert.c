@@ -113,9 +113,14 @@ void converter_reset(converter *c, uint64_t seed)
   vocos_stream_reset(c->vocoder);
 }
 
+size_t converter_chunk(const converter *c)
+{
+  return flow_vc_chunk_frames(c->m.decoder) * FBANK_SHIFT;
+}
+
 size_t converter_wanted(const converter *c)
 {
-  size_t chunk = flow_vc_chunk_frames(c->m.decoder) * FBANK_SHIFT;
+  size_t chunk = converter_chunk(c);
   return c->chunks == 0 ? chunk + KEPT_SAMPLES : chunk;
 }
 

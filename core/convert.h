@@ -27,6 +27,7 @@ mw_status converter_new(converter **made, const converter_model *model,
 void converter_free(converter *c);
 void converter_reset(converter *c, uint64_t seed);
 
+size_t converter_chunk(const converter *c);    // samples a step takes, but for the first
 size_t converter_wanted(const converter *c);   // samples the next step takes
 size_t converter_returned(const converter *c); // samples the next step writes
 

@@ -317,3 +317,18 @@ bool json_size(const json_node *node, size_t least, size_t most, size_t *value)
   *value = (size_t)node->number;
   return true;
 }
+
+void json_write_text(FILE *file, const char *text)
+{
+  fputc('"', file);
+  for (; *text != '\0'; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c == '"' || c == '\\')
+      fprintf(file, "\\%c", c);
+    else if (c < 0x20)
+      fprintf(file, "\\u%04x", c);
+    else
+      fputc(c, file);
+  }
+  fputc('"', file);
+}

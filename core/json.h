@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// JSON, reading only: headers of weight files, configurations, cases. A text becomes a tree of
+// JSON: headers of weight files, configurations, cases. A text becomes a tree of
 // nodes in one block; nesting is limited, so hostile text costs at most memory in proportion to its
 // length.
 #ifndef MEANWAVE_JSON_H
 #define MEANWAVE_JSON_H
+
+#include <stdio.h>
 
 #include "status.h"
 
@@ -36,5 +38,8 @@ const char *json_string_or(const json_node *node, const char *fallback);
 double json_number_or(const json_node *node, double fallback);
 // A whole number in [least, most]; false when it is absent or anything else.
 bool json_size(const json_node *node, size_t least, size_t most, size_t *value);
+
+// Writes `text` as a string with its quotes; control characters and quotes escaped.
+void json_write_text(FILE *file, const char *text);
 
 #endif

@@ -83,24 +83,73 @@ typedef struct {
 MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 
 // ---- Voice conversion ----
+//
+// A model is read once and shared by any number of streams and threads. A voice is what a model
+// turns speech into; it belongs to the model it was opened with, and both must outlive the streams
+// on them. Not real time, up to mw_stream.
+
+typedef struct mw_voice_model mw_voice_model;
+
+// `model_path`: a voice bundle, or a folder of MeanVC's published files. `vocoder_path`: a vocoder
+// bundle; not used with a folder. `steps` of mean flow: 1 to 16.
+MW_API mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
+                                     const char *vocoder_path, unsigned steps, mw_error *error);
+MW_API void mw_voice_model_close(mw_voice_model *model); // NULL is fine
+// The voices of a bundle, in the file's order; NULL behind the last.
+MW_API const char *mw_voice_model_voice(const mw_voice_model *model, size_t index);
+
+typedef struct mw_voice mw_voice;
+
+// A voice of the bundle by its name, a .voice file, or a recording (a path with a dot or a slash).
+// `cache_folder`, when not NULL, keeps what was heard in recordings, by their content.
+MW_API mw_status mw_voice_open(mw_voice **opened, const mw_voice_model *model, const char *what,
+                               const char *cache_folder, mw_error *error);
+// One voice of several recordings of a person, each at least a second long: embeddings averaged,
+// prompts joined up to a minute.
+MW_API mw_status mw_voice_make(mw_voice **made, const mw_voice_model *model,
+                               const char *const *recordings, size_t count,
+                               const char *cache_folder, mw_error *error);
+// (1 - share) of `a` and `share` (0 to 1) of `b`.
+MW_API mw_status mw_voice_mix(mw_voice **mixed, const mw_voice_model *model, const mw_voice *a,
+                              const mw_voice *b, double share, mw_error *error);
+// Writes a .voice file: safetensors with "embedding", "prompt" and metadata. `consent` says who
+// allowed the use of the voice; NULL keeps what the voice has.
+MW_API mw_status mw_voice_save(const mw_voice *voice, const char *path, const char *name,
+                               const char *consent, bool overwrite, mw_error *error);
+MW_API void mw_voice_close(mw_voice *voice); // NULL is fine
+MW_API const char *mw_voice_name(const mw_voice *voice);
+MW_API const char *mw_voice_consent(const mw_voice *voice); // "" when nothing was said
+MW_API double mw_voice_seconds(const mw_voice *voice);      // of reference
+
+// A stream: as many frames out as in, `delay` later. Used by one thread at a time; real time after
+// mw_stream_new, but a call that completes a chunk computes all of it. How the input is cut into
+// calls changes no bit of the output.
+typedef struct mw_stream mw_stream;
+
+MW_API mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
+                               unsigned rate_hz, uint64_t seed, mw_error *error);
+MW_API void mw_stream_free(mw_stream *stream); // NULL is fine
+MW_API void mw_stream_reset(mw_stream *stream);
+// Output frame k + delay belongs to input frame k. Constant for a model and a rate.
+MW_API size_t mw_stream_delay_frames(const mw_stream *stream);
+// in, out [frames], one channel; may be the same array. What is not a number is taken as silence.
+MW_API void mw_stream_run(mw_stream *stream, const float *in, float *out, size_t frames);
+// From the next chunk on.
+MW_API void mw_stream_set_voice(mw_stream *stream, const mw_voice *voice);
+// Share of the converted sound, 0 to 1, against the delayed input; glides over 20 ms.
+MW_API void mw_stream_set_mix(mw_stream *stream, float wet);
 
 typedef struct {
-  const char *model_path;   // a voice bundle, or a folder of MeanVC's published files
-  const char *vocoder_path; // a vocoder bundle; not used with a folder
-  const char *voice; // a voice of the bundle by name, or a recording (a path with a dot or a slash)
-  unsigned steps;    // of mean flow, 1 to 16
-  uint64_t seed;     // the same seed gives the same bits
+  const mw_voice_model *model;
+  const mw_voice *voice;
+  uint64_t seed; // the same seed gives the same bits
+  float mix;     // 1: converted only
 } mw_conversion;
 
-// Converts a sound file: any rate and number of channels in; one channel of the same rate and
-// length out, in time with the input. Not real time.
+// Converts a sound file through a stream: any rate and number of channels in; one channel of the
+// same rate and length out, in time with the input.
 MW_API mw_status mw_convert_file(const mw_conversion *how, const char *in_path,
                                  const char *out_path, bool overwrite, mw_error *error);
-
-// Calls `voice` for each voice of a bundle, in the file's order.
-MW_API mw_status mw_list_voices(const char *model_path,
-                                void (*voice)(void *context, const char *name), void *context,
-                                mw_error *error);
 
 // ---- Vocoder ----
 

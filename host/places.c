@@ -28,3 +28,36 @@ bool places_find_model(char *path, size_t size, const char *file)
                file, MW_DATA_DIR);
   return false;
 }
+
+mw_status places_open_voice_model(mw_voice_model **opened, const arguments *a, mw_error *error)
+{
+  char model_path[4096];
+  char vocoder_path[4096];
+  const char *model = arguments_text(a, "model", NULL);
+  const char *vocoder = arguments_text(a, "vocoder", NULL);
+  snprintf(error->text, sizeof error->text, "there is no voice model");
+  if (model == NULL) {
+    if (!places_find_model(model_path, sizeof model_path, "voice.safetensors"))
+      return MW_ERROR_MODEL;
+    model = model_path;
+  }
+  if (vocoder == NULL) {
+    if (!places_find_model(vocoder_path, sizeof vocoder_path, "vocoder.safetensors"))
+      return MW_ERROR_MODEL;
+    vocoder = vocoder_path;
+  }
+  unsigned steps = (unsigned)arguments_number(a, "steps", 1);
+  return mw_voice_model_open(opened, model, vocoder, steps, error);
+}
+
+const char *places_cache(char *path, size_t size)
+{
+  const char *cache = getenv("XDG_CACHE_HOME");
+  const char *home = getenv("HOME");
+  int length = -1;
+  if (cache != NULL && cache[0] == '/')
+    length = snprintf(path, size, "%s/meanwave/voices", cache);
+  else if (home != NULL && home[0] == '/')
+    length = snprintf(path, size, "%s/.cache/meanwave/voices", home);
+  return length > 0 && (size_t)length < size ? path : NULL;
+}

@@ -72,8 +72,15 @@ static void published_files_convert(void **state)
   sound after;
   snprintf(in, sizeof in, "%s/in.wav", folder);
   snprintf(out, sizeof out, "%s/out.wav", folder);
-  mw_conversion how = {.model_path = folder, .voice = in, .steps = 2, .seed = 1};
+  mw_voice_model *model = NULL;
+  mw_voice *voice = NULL;
+  if (mw_voice_model_open(&model, folder, NULL, 2, &error) != MW_OK ||
+      mw_voice_open(&voice, model, in, NULL, &error) != MW_OK)
+    fail_msg("%s", error.text);
+  mw_conversion how = {.model = model, .voice = voice, .seed = 1, .mix = 1.0f};
   if (mw_convert_file(&how, in, out, false, &error) != MW_OK) fail_msg("%s", error.text);
+  mw_voice_close(voice);
+  mw_voice_model_close(model);
   assert_int_equal(sound_read(&before, in, NULL), MW_OK);
   assert_int_equal(sound_read(&after, out, NULL), MW_OK);
   assert_int_equal(after.frames, before.frames);
@@ -90,14 +97,12 @@ static void published_files_convert(void **state)
 static void a_missing_file_is_named(void **state)
 {
   (void)state;
-  char in[4096];
   char vocoder[4096];
   mw_error error;
-  snprintf(in, sizeof in, "%s/in.wav", folder);
   snprintf(vocoder, sizeof vocoder, "%s/vocos.pt", folder);
   unlink(vocoder);
-  mw_conversion how = {.model_path = folder, .voice = in, .steps = 1};
-  assert_int_equal(mw_convert_file(&how, in, "/tmp/never.wav", false, &error), MW_ERROR_MODEL);
+  mw_voice_model *model = NULL;
+  assert_int_equal(mw_voice_model_open(&model, folder, NULL, 1, &error), MW_ERROR_MODEL);
   assert_non_null(strstr(error.text, "there is no vocos.pt in it"));
 }
 

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A stream at any rate around the 16 kHz chunk loop:
+//
+//   in [rate] -> resampler -> chunk of the converter -> resampler -> queue -> out [rate]
+//         \\---------------------- the same delay ---------------------/ mix
+//
+// The queue begins with `delay` frames of silence, just enough that it never runs dry:
+//   the converter wants W samples before the first of its chunks and C before each other; what it
+//   returns first is R. Just before it has q + 1 chunks, W + q C - 1 samples are in and
+//   R + (q - 1) C are out: it owes W + C - R - 1 at 16 kHz. Each resampler adds its look-ahead.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resample.h"
+#include "ring.h"
+#include "voice.h"
+
+enum { PIECE_FRAMES = 256, RESET_CHUNKS = 50 };
+
+struct mw_stream {
+  converter *loop;
+  const mw_voice *voice;
+  uint64_t seed;
+  size_t delay;
+  resampler *in;  // NULL at the model's rate
+  resampler *out; // likewise
+  float *chunk;   // [longest wanted] samples for the next step
+  size_t held;    // of them there
+  float *made;    // [longest returned]
+  float *piece;   // [PIECE_FRAMES * 2]
+  ring *queue;    // converted, at the stream's rate
+  ring *dry;      // the input, `delay` behind
+  float wet;
+  float wet_target;
+  float wet_step; // per frame: 1 over 20 ms
+};
+
+static mw_status allocate(mw_stream *s, unsigned rate_hz, mw_error *error)
+{
+  size_t first = converter_wanted(s->loop);
+  size_t chunk = converter_chunk(s->loop);
+  size_t owed = first + chunk - converter_returned(s->loop) - 1;
+  double scale = (double)rate_hz / VC_MODEL_HZ;
+  mw_status status = MW_OK;
+  if (rate_hz == VC_MODEL_HZ) {
+    s->delay = owed;
+  } else {
+    status = resampler_new(&s->in, rate_hz, VC_MODEL_HZ, error);
+    if (status == MW_OK) status = resampler_new(&s->out, VC_MODEL_HZ, rate_hz, error);
+    if (status != MW_OK) return status;
+    // both round the position of a sample: one frame each
+    s->delay = resampler_look_ahead(s->in) + 2 +
+               (size_t)ceil((double)(owed + 1 + resampler_look_ahead(s->out)) * scale);
+  }
+  s->wet_step = 1.0f / (0.02f * (float)rate_hz);
+  s->chunk = malloc(first * sizeof(float));
+  s->made = malloc((first + chunk) * sizeof(float));
+  s->piece = malloc(2 * PIECE_FRAMES * sizeof(float));
+  s->queue = ring_new(s->delay + (size_t)ceil((double)(first + chunk) * scale) + 4 * PIECE_FRAMES);
+  s->dry = ring_new(s->delay + 2 * PIECE_FRAMES);
+  if (s->chunk == NULL || s->made == NULL || s->piece == NULL || s->queue == NULL || s->dry == NULL)
+    return mw_fail_memory(error, "making a stream");
+  return MW_OK;
+}
+
+mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
+                        unsigned rate_hz, uint64_t seed, mw_error *error)
+{
+  converter_model networks = vc_model_networks(model);
+  mw_stream *s = calloc(1, sizeof *s);
+  if (s == NULL) return mw_fail_memory(error, "making a stream");
+  s->voice = voice;
+  s->seed = seed;
+  s->wet = s->wet_target = 1.0f;
+  mw_status status = converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, error);
+  if (status == MW_OK) status = allocate(s, rate_hz, error);
+  if (status != MW_OK) {
+    mw_stream_free(s);
+    return status;
+  }
+  mw_stream_reset(s);
+  *made = s;
+  return MW_OK;
+}
+
+void mw_stream_free(mw_stream *s)
+{
+  if (s == NULL) return;
+  converter_free(s->loop);
+  resampler_free(s->in);
+  resampler_free(s->out);
+  ring_free(s->queue);
+  ring_free(s->dry);
+  free(s->chunk);
+  free(s->made);
+  free(s->piece);
+  free(s);
+}
+
+static void fill_silence(mw_stream *s, ring *r)
+{
+  memset(s->piece, 0, PIECE_FRAMES * sizeof(float));
+  ring_reset(r);
+  for (size_t left = s->delay; left > 0;)
+    left -= ring_write(r, s->piece, left < PIECE_FRAMES ? left : PIECE_FRAMES);
+}
+
+void mw_stream_reset(mw_stream *s)
+{
+  converter_reset(s->loop, s->seed);
+  if (s->in != NULL) resampler_reset(s->in);
+  if (s->out != NULL) resampler_reset(s->out);
+  s->held = 0;
+  s->wet = s->wet_target;
+  fill_silence(s, s->queue);
+  fill_silence(s, s->dry);
+}
+
+size_t mw_stream_delay_frames(const mw_stream *s)
+{
+  return s->delay;
+}
+
+void mw_stream_set_voice(mw_stream *s, const mw_voice *voice)
+{
+  s->voice = voice;
+}
+
+void mw_stream_set_mix(mw_stream *s, float wet)
+{
+  s->wet_target = wet >= 0.0f && wet <= 1.0f ? wet : 1.0f;
+}
+
+// Converted samples of the model's rate to the queue.
+static void enqueue(mw_stream *s, const float *made, size_t count)
+{
+  if (s->out == NULL) {
+    ring_write(s->queue, made, count);
+    return;
+  }
+  float *room = s->piece + PIECE_FRAMES;
+  for (size_t taken, written = 1; count > 0 || written > 0; made += taken, count -= taken) {
+    written = resampler_run(s->out, made, count, &taken, room, PIECE_FRAMES);
+    ring_write(s->queue, room, written);
+    if (written == 0 && taken == 0) break;
+  }
+}
+
+// Samples of the model's rate into chunks, and full chunks through the loop.
+static void collect(mw_stream *s, const float *samples, size_t count)
+{
+  while (count > 0) {
+    size_t wanted = converter_wanted(s->loop);
+    size_t part = wanted - s->held < count ? wanted - s->held : count;
+    memcpy(s->chunk + s->held, samples, part * sizeof(float));
+    s->held += part;
+    samples += part;
+    count -= part;
+    if (s->held < wanted) return;
+    size_t made = converter_returned(s->loop);
+    converter_step(s->loop, s->voice->folded, s->chunk, NULL, s->made, NULL);
+    s->held = 0;
+    enqueue(s, s->made, made);
+  }
+}
+
+static void feed(mw_stream *s, const float *in, size_t count)
+{
+  if (s->in == NULL) {
+    collect(s, in, count);
+    return;
+  }
+  float room[PIECE_FRAMES];
+  for (size_t taken, written = 1; count > 0 || written > 0; in += taken, count -= taken) {
+    written = resampler_run(s->in, in, count, &taken, room, PIECE_FRAMES);
+    collect(s, room, written);
+    if (written == 0 && taken == 0) break;
+  }
+}
+
+static void mix(mw_stream *s, const float *dry, float *out, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (s->wet < s->wet_target)
+      s->wet = fminf(s->wet + s->wet_step, s->wet_target);
+    else if (s->wet > s->wet_target)
+      s->wet = fmaxf(s->wet - s->wet_step, s->wet_target);
+    // exactly one or the other at the ends
+    out[i] = s->wet == 1.0f ? out[i] : s->wet * out[i] + (1.0f - s->wet) * dry[i];
+  }
+}
+
+void mw_stream_run(mw_stream *s, const float *in, float *out, size_t frames)
+{
+  enum { LOUDEST = 8 }; // beyond it nothing is speech, and squares must not overflow
+  while (frames > 0) {
+    size_t count = frames < PIECE_FRAMES ? frames : PIECE_FRAMES;
+    for (size_t i = 0; i < count; i++)
+      s->piece[i] = isfinite(in[i]) ? fmaxf(-LOUDEST, fminf(LOUDEST, in[i])) : 0.0f;
+    ring_write(s->dry, s->piece, count);
+    feed(s, s->piece, count);
+    ring_read(s->queue, out, count);
+    ring_read(s->dry, s->piece, count);
+    mix(s, s->piece, out, count);
+    in += count;
+    out += count;
+    frames -= count;
+  }
+}

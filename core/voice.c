@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "voice.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+mw_status voice_new(mw_voice **made, const mw_voice_model *m, size_t prompt_frames, mw_error *error)
+{
+  if (prompt_frames < 1 || prompt_frames > VOICE_LONGEST_FRAMES)
+    return mw_fail(error, MW_ERROR_FORMAT, "a voice of %zu frames: wanted 1 to %d", prompt_frames,
+                   VOICE_LONGEST_FRAMES);
+  mw_voice *v = calloc(1, sizeof *v);
+  if (v == NULL) return mw_fail_memory(error, "making a voice");
+  v->speaker = flow_vc_speaker(m->decoder);
+  v->mel = flow_vc_mel(m->decoder);
+  v->prompt_frames = prompt_frames;
+  memcpy(v->speaker_space, m->speaker_space, sizeof v->speaker_space);
+  v->embedding = malloc((v->speaker + 1) * sizeof(float));
+  v->prompt = malloc((prompt_frames * v->mel + 1) * sizeof(float));
+  if (v->embedding == NULL || v->prompt == NULL) {
+    mw_voice_close(v);
+    return mw_fail_memory(error, "making a voice");
+  }
+  *made = v;
+  return MW_OK;
+}
+
+void mw_voice_close(mw_voice *v)
+{
+  if (v == NULL) return;
+  flow_vc_voice_free(v->folded);
+  free(v->embedding);
+  free(v->prompt);
+  free(v);
+}
+
+mw_status voice_fold(mw_voice *v, const mw_voice_model *m, mw_error *error)
+{
+  return flow_vc_voice_new(&v->folded, m->decoder, v->embedding, v->prompt, v->prompt_frames,
+                           error);
+}
+
+const char *mw_voice_name(const mw_voice *v)
+{
+  return v->name;
+}
+
+const char *mw_voice_consent(const mw_voice *v)
+{
+  return v->consent;
+}
+
+double mw_voice_seconds(const mw_voice *v)
+{
+  enum { FRAMES_PER_SECOND = 100 };
+  return (double)v->prompt_frames / FRAMES_PER_SECOND;
+}
+
+// A voice of the bundle: "voices.NAME.embedding" and "voices.NAME.prompt".
+static mw_status read_own(mw_voice **read, const mw_voice_model *m, const char *name,
+                          mw_error *error)
+{
+  char prefix[96];
+  const tensor *embedding;
+  const tensor *prompt;
+  if (snprintf(prefix, sizeof prefix, "voices.%s.", name) >= (int)sizeof prefix)
+    return mw_fail(error, MW_ERROR_ARGUMENT, "%.60s...: no voice has so long a name", name);
+  weights_view view = weights_under(m->decoder_file, prefix);
+  if (weights_view_find(&view, "embedding") == NULL)
+    return mw_fail(error, MW_ERROR_MODEL,
+                   "%s: there is no voice '%s' in it; see meanwave voice list",
+                   weights_path(m->decoder_file), name);
+  mw_status status = weights_need(&embedding, &view, "embedding", 1,
+                                  (size_t[]){flow_vc_speaker(m->decoder)}, error);
+  if (status == MW_OK)
+    status = weights_need(&prompt, &view, "prompt", 2,
+                          (size_t[]){ANY_SIZE, flow_vc_mel(m->decoder)}, error);
+  if (status == MW_OK) status = voice_new(read, m, prompt->shape[0], error);
+  if (status != MW_OK) return status;
+  tensor_read(embedding, 0, embedding->count, (*read)->embedding);
+  tensor_read(prompt, 0, prompt->count, (*read)->prompt);
+  snprintf((*read)->name, sizeof(*read)->name, "%s", name);
+  return MW_OK;
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+  size_t length = strlen(text);
+  size_t want = strlen(ending);
+  return length >= want && strcmp(text + length - want, ending) == 0;
+}
+
+// Folds the voice and hands it over, or frees it.
+static mw_status finish(mw_voice **finished, mw_voice *v, const mw_voice_model *m, mw_status status,
+                        mw_error *error)
+{
+  if (status == MW_OK) status = voice_fold(v, m, error);
+  if (status == MW_OK)
+    *finished = v;
+  else
+    mw_voice_close(v);
+  return status;
+}
+
+mw_status mw_voice_open(mw_voice **opened, const mw_voice_model *m, const char *what,
+                        const char *cache_folder, mw_error *error)
+{
+  mw_voice *v = NULL;
+  mw_status status;
+  if (ends_with(what, ".voice"))
+    status = voice_read(&v, m, what, error);
+  else if (m->folder[0] != '\0' || strpbrk(what, "./") != NULL)
+    status = voice_listen(&v, m, what, cache_folder, error);
+  else
+    status = read_own(&v, m, what, error);
+  return finish(opened, v, m, status, error);
+}
+
+mw_status mw_voice_make(mw_voice **made, const mw_voice_model *m, const char *const *recordings,
+                        size_t count, const char *cache_folder, mw_error *error)
+{
+  mw_voice **heard = calloc(count + 1, sizeof(mw_voice *));
+  mw_voice *v = NULL;
+  size_t frames = 0;
+  mw_status status = MW_OK;
+  if (heard == NULL) return mw_fail_memory(error, "making a voice");
+  if (count == 0) status = mw_fail(error, MW_ERROR_ARGUMENT, "a voice needs a recording");
+  for (size_t i = 0; status == MW_OK && i < count; i++) {
+    status = voice_listen(&heard[i], m, recordings[i], cache_folder, error);
+    if (status == MW_OK) frames += heard[i]->prompt_frames;
+  }
+  if (frames > VOICE_LONGEST_FRAMES) frames = VOICE_LONGEST_FRAMES;
+  if (status == MW_OK) status = voice_new(&v, m, frames, error);
+  if (status == MW_OK) {
+    sha256 hash;
+    sha256_start(&hash);
+    memset(v->embedding, 0, v->speaker * sizeof(float));
+    for (size_t i = 0, done = 0; i < count; i++) {
+      size_t share = (frames - done) / (count - i); // each gets room, none more than it has
+      if (i + 1 < count && heard[i]->prompt_frames < share) share = heard[i]->prompt_frames;
+      if (share > heard[i]->prompt_frames) share = heard[i]->prompt_frames;
+      memcpy(v->prompt + done * v->mel, heard[i]->prompt, share * v->mel * sizeof(float));
+      done += share;
+      v->prompt_frames = done;
+      for (size_t k = 0; k < v->speaker; k++)
+        v->embedding[k] += heard[i]->embedding[k] / (float)count;
+      sha256_add(&hash, heard[i]->source, strlen(heard[i]->source));
+    }
+    sha256_finish(&hash, v->source);
+    memcpy(v->name, heard[0]->name, sizeof v->name);
+  }
+  for (size_t i = 0; i < count; i++) mw_voice_close(heard[i]);
+  free(heard);
+  return finish(made, v, m, status, error);
+}
+
+mw_status mw_voice_mix(mw_voice **mixed, const mw_voice_model *m, const mw_voice *a,
+                       const mw_voice *b, double share, mw_error *error)
+{
+  mw_voice *v = NULL;
+  if (!(share >= 0.0 && share <= 1.0))
+    return mw_fail(error, MW_ERROR_ARGUMENT, "a share of %g: wanted 0 to 1", share);
+  size_t from_a = (size_t)lround((1.0 - share) * (double)a->prompt_frames);
+  size_t from_b = (size_t)lround(share * (double)b->prompt_frames);
+  if (from_a + from_b == 0) from_a = 1;
+  mw_status status = voice_new(&v, m, from_a + from_b, error);
+  if (status != MW_OK) return status;
+  for (size_t k = 0; k < v->speaker; k++)
+    v->embedding[k] = (float)((1.0 - share) * a->embedding[k] + share * b->embedding[k]);
+  memcpy(v->prompt, a->prompt, from_a * v->mel * sizeof(float));
+  memcpy(v->prompt + from_a * v->mel, b->prompt, from_b * v->mel * sizeof(float));
+  snprintf(v->name, sizeof v->name, "%.50s and %.50s", a->name, b->name);
+  const char *gap = a->consent[0] != '\0' && b->consent[0] != '\0' ? "; " : "";
+  snprintf(v->consent, sizeof v->consent, "%.500s%s%.500s", a->consent, gap, b->consent);
+  return finish(mixed, v, m, status, error);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// .voice files: safetensors with F32 "embedding" [speaker] and "prompt" [frames, mel], and in
+// __metadata__ format, name, source_sha256, consent and speaker_space, which says for which models
+// the embedding means something.
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "voice.h"
+
+#define VOICE_FORMAT "meanwave-voice-1"
+
+static void read_text(char *text, size_t size, const weights *file, const char *key)
+{
+  const char *found = weights_metadata(file, key);
+  snprintf(text, size, "%s", found != NULL ? found : "");
+}
+
+static bool all_finite(const float *values, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (!isfinite(values[i])) return false;
+  return true;
+}
+
+mw_status voice_read(mw_voice **read, const mw_voice_model *m, const char *path, mw_error *error)
+{
+  weights *file = NULL;
+  mw_voice *v = NULL;
+  const tensor *prompt;
+  mw_status status = weights_open(&file, path, error);
+  if (status != MW_OK) return status;
+  const char *format = weights_metadata(file, "format");
+  const char *space = weights_metadata(file, "speaker_space");
+  if (format == NULL || strcmp(format, VOICE_FORMAT) != 0)
+    status =
+        mw_fail(error, MW_ERROR_FORMAT, "%s: not a voice; make one with meanwave voice make", path);
+  else if (space == NULL || strcmp(space, m->speaker_space) != 0)
+    status = mw_fail(error, MW_ERROR_MODEL,
+                     "%s: made for another model; make it again from its recordings", path);
+  weights_view view = weights_under(file, "");
+  if (status == MW_OK)
+    status = weights_need(&prompt, &view, "prompt", 2,
+                          (size_t[]){ANY_SIZE, flow_vc_mel(m->decoder)}, error);
+  if (status == MW_OK) status = voice_new(&v, m, prompt->shape[0], error);
+  if (status == MW_OK)
+    status = weights_read(&view, "embedding", 1, &v->speaker, v->embedding, error);
+  if (status == MW_OK) {
+    tensor_read(prompt, 0, prompt->count, v->prompt);
+    if (!all_finite(v->embedding, v->speaker) || !all_finite(v->prompt, prompt->count))
+      status = mw_fail(error, MW_ERROR_FORMAT, "%s: holds values that are not numbers", path);
+    read_text(v->name, sizeof v->name, file, "name");
+    read_text(v->consent, sizeof v->consent, file, "consent");
+    read_text(v->source, sizeof v->source, file, "source_sha256");
+  }
+  weights_close(file);
+  if (status != MW_OK) {
+    mw_voice_close(v);
+    return status;
+  }
+  *read = v;
+  return MW_OK;
+}
+
+// The header, padded with spaces so that the values stand aligned.
+static bool write_header(FILE *file, const mw_voice *v, const char *name, const char *consent)
+{
+  const char *const entries[5][2] = {{"format", VOICE_FORMAT},
+                                     {"name", name},
+                                     {"source_sha256", v->source},
+                                     {"consent", consent},
+                                     {"speaker_space", v->speaker_space}};
+  size_t first = v->speaker * sizeof(float);
+  size_t all = first + v->prompt_frames * v->mel * sizeof(float);
+  unsigned char length[8] = {0};
+  fwrite(length, 1, sizeof length, file);
+  fputs("{\"__metadata__\":{", file);
+  for (size_t i = 0; i < 5; i++) {
+    if (i > 0) fputc(',', file);
+    json_write_text(file, entries[i][0]);
+    fputc(':', file);
+    json_write_text(file, entries[i][1]);
+  }
+  fprintf(file,
+          "},\"embedding\":{\"dtype\":\"F32\",\"shape\":[%zu],\"data_offsets\":[0,%zu]},"
+          "\"prompt\":{\"dtype\":\"F32\",\"shape\":[%zu,%zu],\"data_offsets\":[%zu,%zu]}}",
+          v->speaker, first, v->prompt_frames, v->mel, first, all);
+  long end = ftell(file);
+  while (end > 0 && end % 8 != 0) {
+    fputc(' ', file);
+    end++;
+  }
+  for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)(end - 8) >> (8 * i));
+  return fseek(file, 0, SEEK_SET) == 0 && fwrite(length, 1, sizeof length, file) == 8 &&
+         fseek(file, 0, SEEK_END) == 0;
+}
+
+mw_status mw_voice_save(const mw_voice *v, const char *path, const char *name, const char *consent,
+                        bool overwrite, mw_error *error)
+{
+  char temporary[4608];
+  if (name == NULL || name[0] == '\0' || strlen(name) >= VOICE_NAME_SIZE)
+    return mw_fail(error, MW_ERROR_ARGUMENT, "a voice needs a name of at most %d bytes",
+                   VOICE_NAME_SIZE - 1);
+  if (consent == NULL) consent = v->consent;
+  if (strlen(consent) >= VOICE_CONSENT_SIZE)
+    return mw_fail(error, MW_ERROR_ARGUMENT, "a note of consent has at most %d bytes",
+                   VOICE_CONSENT_SIZE - 1);
+  if (!overwrite && access(path, F_OK) == 0)
+    return mw_fail(error, MW_ERROR_IO, "%s: exists already; -y overwrites it", path);
+  if (snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid()) >=
+      (int)sizeof temporary)
+    return mw_fail(error, MW_ERROR_ARGUMENT, "%.200s...: the name is too long", path);
+  FILE *file = fopen(temporary, "wb");
+  if (file == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
+  bool good = write_header(file, v, name, consent);
+  good = fwrite(v->embedding, sizeof(float), v->speaker, file) == v->speaker && good;
+  size_t count = v->prompt_frames * v->mel;
+  good = fwrite(v->prompt, sizeof(float), count, file) == count && good;
+  good = fflush(file) == 0 && good;
+  if (fclose(file) != 0) good = false;
+  if (good && rename(temporary, path) == 0) return MW_OK;
+  mw_status status =
+      mw_fail(error, MW_ERROR_IO, "%s: could not be written: %s", path, strerror(errno));
+  unlink(temporary);
+  return status;
+}

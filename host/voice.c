@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// meanwave voice list | make | mix: voices as files of their own.
+#include <string.h>
+
+#include "commands.h"
+#include "meanwave.h"
+#include "places.h"
+#include "report.h"
+
+static const option options[] = {
+    {"output", 'o', OPTION_TEXT, "FILE", "the .voice file to write", 0, 0},
+    {"name", 'n', OPTION_TEXT, "NAME", "what it is called (default: the file's name)", 0, 0},
+    {"consent", 0, OPTION_TEXT, "NOTE", "who allowed the use of this voice, and how", 0, 0},
+    {"share", 0, OPTION_NUMBER, "SHARE", "of the second voice in a mix (default 0.5)", 0, 1},
+    {"model", 'm', OPTION_TEXT, "PATH", "a voice bundle, or a folder of published files", 0, 0},
+    {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0},
+    {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
+    {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
+};
+
+static int finish(mw_status status, const mw_error *error)
+{
+  if (status == MW_OK) return EXIT_GOOD;
+  report_error("%s", error->text);
+  return status == MW_ERROR_MODEL ? EXIT_MODEL : EXIT_FAILED;
+}
+
+static void list(const mw_voice_model *model)
+{
+  const char *name;
+  for (size_t i = 0; (name = mw_voice_model_voice(model, i)) != NULL; i++) {
+    report_result("%s", name);
+    report_begin();
+    report_text("voice", name);
+    report_end();
+  }
+}
+
+static mw_status mix(mw_voice **mixed, const mw_voice_model *model, const arguments *a,
+                     const char *cache, mw_error *error)
+{
+  mw_voice *first = NULL;
+  mw_voice *second = NULL;
+  mw_status status = mw_voice_open(&first, model, a->files[1], cache, error);
+  if (status == MW_OK) status = mw_voice_open(&second, model, a->files[2], cache, error);
+  if (status == MW_OK)
+    status = mw_voice_mix(mixed, model, first, second, arguments_number(a, "share", 0.5), error);
+  mw_voice_close(first);
+  mw_voice_close(second);
+  return status;
+}
+
+static mw_status write_voice(const mw_voice *voice, const arguments *a, mw_error *error)
+{
+  const char *output = arguments_text(a, "output", NULL);
+  const char *consent = arguments_text(a, "consent", NULL);
+  const char *name = arguments_text(a, "name", mw_voice_name(voice));
+  mw_status status = mw_voice_save(voice, output, name, consent, arguments_has(a, "yes"), error);
+  if (status != MW_OK) return status;
+  report_note("%s: '%s', %.1f s of reference", output, name, mw_voice_seconds(voice));
+  if (consent == NULL && mw_voice_consent(voice)[0] == '\0')
+    report_note("a voice belongs to a person: note with --consent who allowed its use");
+  return MW_OK;
+}
+
+static int run(const arguments *a)
+{
+  char cache[4096];
+  mw_error error;
+  mw_voice_model *model = NULL;
+  mw_voice *voice = NULL;
+  const char *action = a->file_count > 0 ? a->files[0] : "";
+  bool lists = strcmp(action, "list") == 0 && a->file_count == 1;
+  bool makes = strcmp(action, "make") == 0 && a->file_count > 1;
+  bool mixes = strcmp(action, "mix") == 0 && a->file_count == 3;
+  if (!lists && ((!makes && !mixes) || !arguments_has(a, "output"))) {
+    report_error("say what to do: meanwave voice list, make a.wav b.wav -o name.voice, or mix "
+                 "one.voice other.voice -o name.voice");
+    return EXIT_USAGE;
+  }
+  mw_status status = places_open_voice_model(&model, a, &error);
+  const char *kept = places_cache(cache, sizeof cache);
+  if (status == MW_OK && lists) list(model);
+  if (status == MW_OK && makes)
+    status = mw_voice_make(&voice, model, a->files + 1, a->file_count - 1, kept, &error);
+  if (status == MW_OK && mixes) status = mix(&voice, model, a, kept, &error);
+  if (status == MW_OK && !lists) status = write_voice(voice, a, &error);
+  mw_voice_close(voice);
+  mw_voice_model_close(model);
+  return finish(status, &error);
+}
+
+const verb voice_verb = {"voice", "lists, makes and mixes voices", "list|make|mix [FILE...]",
+                         options, run};

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Streams and voices on the small published-form files of a golden case.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "meanwave.h"
+#include "npy.h"
+#include "wavfile.h"
+
+enum { RATES = 4, FRAMES_16K = 24000 };
+static const unsigned rates[RATES] = {16000, 44100, 48000, 22051};
+static char folder[] = "/tmp/meanwave-stream-XXXXXX";
+static char recording[256];
+static mw_voice_model *model;
+static mw_voice *voice;
+
+static int open_all(void **state)
+{
+  static const char *const files[4][2] = {{"e2e_v1/fastu2pp.pt", "fastu2++.pt"},
+                                          {"e2e_v1/model.safetensors", "model_200ms.safetensors"},
+                                          {"e2e_v1/vocos.pt", "vocos.pt"},
+                                          {"sv/sv.pth", "wavlm_large_finetune.pth"}};
+  (void)state;
+  char from[2048];
+  char target[4096];
+  char link[4096];
+  npy source;
+  mw_error error;
+  const char *data = getenv("MEANWAVE_TEST_DATA");
+  snprintf(from, sizeof from, "%s/golden/meanvc", data != NULL ? data : "tests/data");
+  char *absolute = realpath(from, NULL);
+  if (absolute == NULL || mkdtemp(folder) == NULL) return -1;
+  for (int i = 0; i < 4; i++) {
+    snprintf(target, sizeof target, "%s/%s", absolute, files[i][0]);
+    snprintf(link, sizeof link, "%s/%s", folder, files[i][1]);
+    if (symlink(target, link) != 0) return -1;
+  }
+  snprintf(target, sizeof target, "%s/e2e_v1", absolute);
+  free(absolute);
+  if (!npy_open(&source, target, "source.npy")) return -1;
+  snprintf(recording, sizeof recording, "%s/in.wav", folder);
+  sound s = {source.values, source.count, 16000};
+  mw_status status = sound_write(&s, recording, true, &error);
+  npy_free(&source);
+  if (status == MW_OK) status = mw_voice_model_open(&model, folder, NULL, 1, &error);
+  if (status == MW_OK) status = mw_voice_open(&voice, model, recording, NULL, &error);
+  if (status != MW_OK) print_error("%s\n", error.text);
+  return status == MW_OK ? 0 : -1;
+}
+
+static int close_all(void **state)
+{
+  (void)state;
+  char command[256];
+  mw_voice_close(voice);
+  mw_voice_model_close(model);
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  return system(command);
+}
+
+static float *chirp(size_t frames)
+{
+  float *x = malloc(frames * sizeof(float));
+  for (size_t i = 0; i < frames; i++)
+    x[i] = 0.3f * (float)sin(0.02 * (double)i + 1e-7 * (double)i * (double)i);
+  return x;
+}
+
+static void cutting_changes_no_bit(void **state)
+{
+  (void)state;
+  for (int r = 0; r < RATES; r++) {
+    size_t frames = (size_t)FRAMES_16K * rates[r] / 16000;
+    float *in = chirp(frames);
+    float *whole = malloc(frames * sizeof(float));
+    float *cut = malloc(frames * sizeof(float));
+    mw_stream *s = NULL;
+    assert_int_equal(mw_stream_new(&s, model, voice, rates[r], 3, NULL), MW_OK);
+    mw_stream_run(s, in, whole, frames);
+    mw_stream_reset(s);
+    unsigned seed = 7;
+    memcpy(cut, in, frames * sizeof(float));
+    for (size_t at = 0; at < frames;) {
+      seed = seed * 1103515245u + 12345u;
+      size_t count = seed >> 16 & 1023;
+      if (count > frames - at) count = frames - at;
+      mw_stream_run(s, cut + at, cut + at, count); // in place
+      at += count;
+    }
+    assert_memory_equal(whole, cut, frames * sizeof(float));
+    float peak = 0.0f;
+    for (size_t i = mw_stream_delay_frames(s); i < frames; i++) peak = fmaxf(peak, fabsf(whole[i]));
+    assert_true(peak > 1e-4f);
+    mw_stream_free(s);
+    free(in);
+    free(whole);
+    free(cut);
+  }
+}
+
+// With nothing converted in it, the output is the input behind the delay that is stated.
+static void the_dry_sound_comes_after_the_stated_delay(void **state)
+{
+  (void)state;
+  for (int r = 0; r < RATES; r++) {
+    size_t frames = (size_t)FRAMES_16K * rates[r] / 16000;
+    float *in = chirp(frames);
+    float *out = malloc(frames * sizeof(float));
+    mw_stream *s = NULL;
+    assert_int_equal(mw_stream_new(&s, model, voice, rates[r], 3, NULL), MW_OK);
+    mw_stream_set_mix(s, 0.0f);
+    mw_stream_reset(s);
+    mw_stream_run(s, in, out, frames);
+    size_t delay = mw_stream_delay_frames(s);
+    for (size_t i = 0; i < delay; i++) assert_true(out[i] == 0.0f);
+    assert_memory_equal(out + delay, in, (frames - delay) * sizeof(float));
+    mw_stream_free(s);
+    free(in);
+    free(out);
+  }
+}
+
+static void what_is_not_a_number_is_silence(void **state)
+{
+  (void)state;
+  float bad[4000];
+  float out[4000];
+  mw_stream *s = NULL;
+  assert_int_equal(mw_stream_new(&s, model, voice, 16000, 3, NULL), MW_OK);
+  for (int i = 0; i < 4000; i++) bad[i] = (float[]){NAN, INFINITY, -INFINITY, 1e30f, 1.0f}[i % 5];
+  for (int round = 0; round < 5; round++) {
+    mw_stream_run(s, bad, out, 4000);
+    for (int i = 0; i < 4000; i++) assert_true(isfinite(out[i]));
+  }
+  mw_stream_free(s);
+}
+
+static void voices_are_kept_and_mixed(void **state)
+{
+  (void)state;
+  char path[300];
+  char cache[300];
+  mw_error error;
+  mw_voice *read = NULL;
+  mw_voice *mixed = NULL;
+  mw_voice *again = NULL;
+  snprintf(path, sizeof path, "%s/a.voice", folder);
+  snprintf(cache, sizeof cache, "%s/cache/deep", folder);
+  assert_int_equal(mw_voice_save(voice, path, "a \"voice\"", "said yes", false, NULL), MW_OK);
+  assert_int_equal(mw_voice_save(voice, path, "a", NULL, false, &error), MW_ERROR_IO);
+  if (mw_voice_open(&read, model, path, NULL, &error) != MW_OK) fail_msg("%s", error.text);
+  assert_string_equal(mw_voice_name(read), "a \"voice\"");
+  assert_string_equal(mw_voice_consent(read), "said yes");
+  assert_true(mw_voice_seconds(read) == mw_voice_seconds(voice));
+  // the file sounds as the recording does
+  float in[8000] = {0};
+  float out[2][8000];
+  for (int i = 0; i < 8000; i++) in[i] = 0.3f * (float)sin(0.05 * i);
+  for (int k = 0; k < 2; k++) {
+    mw_stream *s = NULL;
+    assert_int_equal(mw_stream_new(&s, model, k ? read : voice, 16000, 1, NULL), MW_OK);
+    mw_stream_run(s, in, out[k], 8000);
+    mw_stream_free(s);
+  }
+  assert_memory_equal(out[0], out[1], sizeof out[0]);
+  assert_int_equal(mw_voice_mix(&mixed, model, voice, read, 0.25, NULL), MW_OK);
+  assert_true(fabs(mw_voice_seconds(mixed) - mw_voice_seconds(voice)) < 0.02);
+  assert_int_equal(mw_voice_mix(&again, model, voice, read, 1.5, &error), MW_ERROR_ARGUMENT);
+  // heard once, the recording comes from the cache; a broken cache is heard again
+  const char *both[2] = {recording, recording};
+  for (int k = 0; k < 2; k++) {
+    if (mw_voice_make(&again, model, both, 2, cache, &error) != MW_OK) fail_msg("%s", error.text);
+    assert_true(fabs(mw_voice_seconds(again) - 2 * mw_voice_seconds(voice)) < 0.02);
+    mw_voice_close(again);
+    char command[700];
+    snprintf(command, sizeof command, "for f in %s/*.voice; do echo x > $f; done", cache);
+    assert_int_equal(system(command), 0);
+  }
+  mw_voice_close(mixed);
+  mw_voice_close(read);
+}
+
+static void broken_voices_are_refused(void **state)
+{
+  (void)state;
+  char path[300];
+  char broken[300];
+  mw_error error;
+  mw_voice *read = NULL;
+  snprintf(path, sizeof path, "%s/whole.voice", folder);
+  snprintf(broken, sizeof broken, "%s/broken.voice", folder);
+  assert_int_equal(mw_voice_save(voice, path, "v", "", false, NULL), MW_OK);
+  FILE *file = fopen(path, "rb");
+  static char bytes[1 << 20];
+  size_t count = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  for (size_t length = 0; length < count; length += 1 + count / 97) {
+    file = fopen(broken, "wb");
+    fwrite(bytes, 1, length, file);
+    fclose(file);
+    assert_int_not_equal(mw_voice_open(&read, model, broken, NULL, &error), MW_OK);
+  }
+  char *space = strstr(bytes + 8, "speaker_space\":\"");
+  assert_non_null(space);
+  space[17] = space[17] == '0' ? '1' : '0';
+  file = fopen(broken, "wb");
+  fwrite(bytes, 1, count, file);
+  fclose(file);
+  assert_int_equal(mw_voice_open(&read, model, broken, NULL, &error), MW_ERROR_MODEL);
+  assert_non_null(strstr(error.text, "made for another model"));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(cutting_changes_no_bit),
+      cmocka_unit_test(the_dry_sound_comes_after_the_stated_delay),
+      cmocka_unit_test(what_is_not_a_number_is_silence),
+      cmocka_unit_test(voices_are_kept_and_mixed),
+      cmocka_unit_test(broken_voices_are_refused),
+  };
+  return cmocka_run_group_tests(tests, open_all, close_all);
+}
