@@ -133,7 +133,7 @@ static void read_convolution(asr_encoder *e, asr_layer *l, const weights_view *v
   float *zero = arena_floats(e->memory, 3 * e->d);
   if (arena_failed(e->memory)) *status = mw_fail_memory(error, "reading the encoder");
   if (*status != MW_OK) return;
-  for (size_t c = 0; c < e->channels; c++)
+  for (size_t c = 0; c < e->d; c++)
     for (size_t j = 0; j < e->kernel; j++)
       tensor_read(t, c * e->kernel + j, 1, &l->depthwise[j * e->d + c]);
   float *gated = zero + e->d;

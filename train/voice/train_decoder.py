@@ -135,7 +135,9 @@ def main():
         fbank, mel, prompt = pairs.batch(8)
         with torch.no_grad():
             spk = speaker(prompt.transpose(1, 2))
-        cond = to_mel_rate(encoder(fbank)[:, :FRAMES // 4])
+        # streams count content frames up to 108 before they are set back
+        position = int(pairs.random.integers(0, 109))
+        cond = to_mel_rate(encoder(fbank, position)[:, :FRAMES // 4])
         timbre = net.timbre_encoder(cond, prompt, spk)
         size = len(mel)
         noise = torch.randn_like(mel)
