@@ -12,6 +12,7 @@
 
 #include "half.h"
 #include "json.h"
+#include "replace.h"
 #include "weights_internal.h"
 
 // Below this the scales and the loss are not worth the bytes.
@@ -235,18 +236,6 @@ static mw_status write_tensors(writer *w)
   return status;
 }
 
-static mw_status publish(const writer *w, const char *temporary, bool overwrite)
-{
-  if (renameat2(AT_FDCWD, temporary, AT_FDCWD, w->path, overwrite ? 0 : RENAME_NOREPLACE) == 0)
-    return MW_OK;
-  // Some file systems know no RENAME_NOREPLACE.
-  if (errno == EINVAL && access(w->path, F_OK) != 0 && rename(temporary, w->path) == 0)
-    return MW_OK;
-  if (errno == EEXIST)
-    return mw_fail(w->error, MW_ERROR_IO, "%s exists already; -y replaces it", w->path);
-  return mw_fail(w->error, MW_ERROR_IO, "%s: %s", w->path, strerror(errno));
-}
-
 static mw_status write_file(writer *w, const bundle_entry *metadata, size_t entry_count,
                             bool overwrite)
 {
@@ -275,7 +264,7 @@ static mw_status write_file(writer *w, const bundle_entry *metadata, size_t entr
   if (status != MW_OK) goto fail;
   bool good = fflush(w->file) == 0 && ferror(w->file) == 0 && fsync(descriptor) == 0;
   if (!good) status = mw_fail(w->error, MW_ERROR_IO, "%s: %s", temporary, strerror(errno));
-  if (status == MW_OK) status = publish(w, temporary, overwrite);
+  if (status == MW_OK) status = replace_finish(temporary, w->path, overwrite, w->error);
 fail:
   if (w->file != NULL) fclose(w->file);
   if (status != MW_OK) unlink(temporary);

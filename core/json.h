@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// JSON: headers of weight files, configurations, cases. A text becomes a tree of
-// nodes in one block; nesting is limited, so hostile text costs at most memory in proportion to its
-// length.
+// JSON: headers of weight files, configurations, cases. A text becomes a tree of nodes in one
+// block; nesting is limited, so hostile text costs at most memory in proportion to its length.
 #ifndef MEANWAVE_JSON_H
 #define MEANWAVE_JSON_H
 

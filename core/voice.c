@@ -131,16 +131,17 @@ mw_status mw_voice_make(mw_voice **made, const mw_voice_model *m, const char *co
     status = voice_listen(&heard[i], m, recordings[i], cache_folder, error);
     if (status == MW_OK) frames += heard[i]->prompt_frames;
   }
-  if (frames > VOICE_LONGEST_FRAMES) frames = VOICE_LONGEST_FRAMES;
+  bool fits = frames <= VOICE_LONGEST_FRAMES;
+  if (!fits) frames = VOICE_LONGEST_FRAMES;
   if (status == MW_OK) status = voice_new(&v, m, frames, error);
   if (status == MW_OK) {
     sha256 hash;
     sha256_start(&hash);
     memset(v->embedding, 0, v->speaker * sizeof(float));
     for (size_t i = 0, done = 0; i < count; i++) {
-      size_t share = (frames - done) / (count - i); // each gets room, none more than it has
-      if (i + 1 < count && heard[i]->prompt_frames < share) share = heard[i]->prompt_frames;
-      if (share > heard[i]->prompt_frames) share = heard[i]->prompt_frames;
+      // all of each when it fits, else equal room for those that are left
+      size_t share = heard[i]->prompt_frames;
+      if (!fits && share > (frames - done) / (count - i)) share = (frames - done) / (count - i);
       memcpy(v->prompt + done * v->mel, heard[i]->prompt, share * v->mel * sizeof(float));
       done += share;
       v->prompt_frames = done;

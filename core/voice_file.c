@@ -4,7 +4,6 @@
 // __metadata__ format, name, source_sha256, consent and speaker_space, which says for which models
 // the embedding means something.
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "replace.h"
 #include "voice.h"
 
 #define VOICE_FORMAT "meanwave-voice-1"
@@ -104,7 +104,7 @@ static bool write_header(FILE *file, const mw_voice *v, const char *name, const 
 mw_status mw_voice_save(const mw_voice *v, const char *path, const char *name, const char *consent,
                         bool overwrite, mw_error *error)
 {
-  char temporary[4608];
+  char temporary[REPLACE_PATH_SIZE];
   if (name == NULL || name[0] == '\0' || strlen(name) >= VOICE_NAME_SIZE)
     return mw_fail(error, MW_ERROR_ARGUMENT, "a voice needs a name of at most %d bytes",
                    VOICE_NAME_SIZE - 1);
@@ -112,11 +112,8 @@ mw_status mw_voice_save(const mw_voice *v, const char *path, const char *name, c
   if (strlen(consent) >= VOICE_CONSENT_SIZE)
     return mw_fail(error, MW_ERROR_ARGUMENT, "a note of consent has at most %d bytes",
                    VOICE_CONSENT_SIZE - 1);
-  if (!overwrite && access(path, F_OK) == 0)
-    return mw_fail(error, MW_ERROR_IO, "%s: exists already; -y overwrites it", path);
-  if (snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid()) >=
-      (int)sizeof temporary)
-    return mw_fail(error, MW_ERROR_ARGUMENT, "%.200s...: the name is too long", path);
+  mw_status status = replace_begin(temporary, path, overwrite, error);
+  if (status != MW_OK) return status;
   FILE *file = fopen(temporary, "wb");
   if (file == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
   bool good = write_header(file, v, name, consent);
@@ -125,9 +122,8 @@ mw_status mw_voice_save(const mw_voice *v, const char *path, const char *name, c
   good = fwrite(v->prompt, sizeof(float), count, file) == count && good;
   good = fflush(file) == 0 && good;
   if (fclose(file) != 0) good = false;
-  if (good && rename(temporary, path) == 0) return MW_OK;
-  mw_status status =
-      mw_fail(error, MW_ERROR_IO, "%s: could not be written: %s", path, strerror(errno));
-  unlink(temporary);
+  status = good ? replace_finish(temporary, path, overwrite, error)
+                : mw_fail(error, MW_ERROR_IO, "%s: could not be written; is the disk full?", path);
+  if (status != MW_OK) unlink(temporary);
   return status;
 }

@@ -2,13 +2,11 @@
 //
 // From a recording to a voice: its mel is the prompt, a speaker encoder gives the embedding. In the
 // published system that takes WavLM-large, so what was heard is kept by the recording's content.
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "mel.h"
 #include "speaker.h"
@@ -76,6 +74,7 @@ static mw_status hear(const ears *e, const sound *s, const float *prompt, size_t
 static mw_status read_recording(sound *s, const char *path, mw_error *error)
 {
   enum { SHORTEST_SECONDS = 1, LONGEST_SECONDS = 60 };
+  static const float SILENT = 1e-3f; // -60 dB of full scale
   sound recording;
   mw_status status = sound_read(&recording, path, error);
   if (status != MW_OK) return status;
@@ -84,6 +83,11 @@ static mw_status read_recording(sound *s, const char *path, mw_error *error)
   if (status == MW_OK && s->frames < SHORTEST_SECONDS * VC_MODEL_HZ)
     status =
         mw_fail(error, MW_ERROR_ARGUMENT, "%s: a voice needs at least a second of speech", path);
+  float peak = 0.0f;
+  for (size_t i = 0; status == MW_OK && i < s->frames; i++)
+    peak = fmaxf(peak, fabsf(s->samples[i]));
+  if (status == MW_OK && peak < SILENT)
+    status = mw_fail(error, MW_ERROR_ARGUMENT, "%s: there is only silence in it", path);
   // the prompt's length costs time in every chunk
   if (s->frames > LONGEST_SECONDS * VC_MODEL_HZ) s->frames = LONGEST_SECONDS * VC_MODEL_HZ;
   return status;
@@ -103,14 +107,10 @@ static mw_status study(mw_voice **made, const mw_voice_model *m, const sound *s,
         mw_fail(error, MW_ERROR_MODEL, "%s: a recording has %d mel bins, its decoder wants %zu",
                 weights_path(m->decoder_file), MEL_BINS, flow_vc_mel(m->decoder));
   if (status == MW_OK) status = voice_new(&v, m, mel_frames(analysis, s->frames), error);
-  if (status != MW_OK) goto done;
-  mel_run(analysis, s->samples, s->frames, v->prompt);
-  float loudest = -1.0f;
-  for (size_t i = 0; i < v->prompt_frames * MEL_BINS; i++) loudest = fmaxf(loudest, v->prompt[i]);
-  if (loudest <= -0.9f)
-    status = mw_fail(error, MW_ERROR_ARGUMENT, "%s: there is only silence in it", path);
-  if (status == MW_OK) status = hear(&e, s, v->prompt, v->prompt_frames, v->embedding, error);
-done:
+  if (status == MW_OK) {
+    mel_run(analysis, s->samples, s->frames, v->prompt);
+    status = hear(&e, s, v->prompt, v->prompt_frames, v->embedding, error);
+  }
   if (status != MW_OK) {
     mw_voice_close(v);
     v = NULL;

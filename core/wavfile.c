@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "replace.h"
 #include "resample.h"
 
 enum { CHANNEL_LIMIT = 64, BLOCK_FRAMES = 4096 };
@@ -127,20 +128,16 @@ static mw_status write_all(const sound *s, SNDFILE *file, const char *path, mw_e
 
 mw_status sound_write(const sound *s, const char *path, bool overwrite, mw_error *error)
 {
-  char temporary[4096];
+  char temporary[REPLACE_PATH_SIZE];
   SF_INFO info = {.samplerate = (int)s->rate_hz, .channels = 1, .format = format_of(path)};
   if (info.format == 0)
     return mw_fail(error, MW_ERROR_ARGUMENT, "%s: name it .wav, .flac, .aiff or .ogg", path);
-  if (!overwrite && access(path, F_OK) == 0)
-    return mw_fail(error, MW_ERROR_IO, "%s: exists already; -y overwrites it", path);
-  if (snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid()) >=
-      (int)sizeof temporary)
-    return mw_fail(error, MW_ERROR_ARGUMENT, "%.200s...: the name is too long", path);
+  mw_status status = replace_begin(temporary, path, overwrite, error);
+  if (status != MW_OK) return status;
   SNDFILE *file = sf_open(temporary, SFM_WRITE, &info);
   if (file == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", path, sf_strerror(NULL));
-  mw_status status = write_all(s, file, path, error);
-  if (status == MW_OK && rename(temporary, path) != 0)
-    status = mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
+  status = write_all(s, file, path, error);
+  if (status == MW_OK) status = replace_finish(temporary, path, overwrite, error);
   if (status != MW_OK) unlink(temporary);
   return status;
 }

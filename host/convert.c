@@ -8,7 +8,6 @@ static const option options[] = {
     {"voice", 'V', OPTION_TEXT, "VOICE", "the target: a voice of the model, or a recording of one",
      0, 0},
     {"output", 'o', OPTION_TEXT, "FILE", "where the result goes (.wav, .flac, .aiff, .ogg)", 0, 0},
-    {"list", 'l', OPTION_FLAG, NULL, "list the voices of the model", 0, 0},
     {"steps", 0, OPTION_WHOLE, "N", "mean-flow steps (default 1)", 1, 16},
     {"mix", 0, OPTION_NUMBER, "SHARE", "of the converted sound against the input (default 1)", 0,
      1},
@@ -19,21 +18,6 @@ static const option options[] = {
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
 
-static void print_voice(const char *name)
-{
-  report_result("%s", name);
-  report_begin();
-  report_text("voice", name);
-  report_end();
-}
-
-static int finish(mw_status status, const mw_error *error)
-{
-  if (status == MW_OK) return EXIT_GOOD;
-  report_error("%s", error->text);
-  return status == MW_ERROR_MODEL ? EXIT_MODEL : EXIT_FAILED;
-}
-
 static int run(const arguments *a)
 {
   mw_error error;
@@ -42,15 +26,12 @@ static int run(const arguments *a)
   mw_voice *target = NULL;
   const char *voice = arguments_text(a, "voice", NULL);
   const char *output = arguments_text(a, "output", NULL);
-  bool list = arguments_has(a, "list");
-  if (!list && (a->file_count != 1 || output == NULL || voice == NULL)) {
+  if (a->file_count != 1 || output == NULL || voice == NULL) {
     report_error("say what becomes what: meanwave convert --voice VOICE in.wav -o out.wav");
     return EXIT_USAGE;
   }
   mw_status status = places_open_voice_model(&model, a, &error);
-  for (size_t i = 0; status == MW_OK && list && mw_voice_model_voice(model, i) != NULL; i++)
-    print_voice(mw_voice_model_voice(model, i));
-  if (status == MW_OK && !list) {
+  if (status == MW_OK) {
     status = mw_voice_open(&target, model, voice, places_cache(cache, sizeof cache), &error);
     mw_conversion how = {.model = model,
                          .voice = target,
@@ -62,7 +43,7 @@ static int run(const arguments *a)
   }
   mw_voice_close(target);
   mw_voice_model_close(model);
-  return finish(status, &error);
+  return report_status(status, &error);
 }
 
 const verb convert_verb = {"convert", "makes a recording sound like another voice", "FILE", options,

@@ -2,7 +2,6 @@
 #ifndef MEANWAVE_PLACES_H
 #define MEANWAVE_PLACES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "meanwave.h"
@@ -10,9 +9,10 @@
 
 // Finds a model file: $MEANWAVE_MODELS, the user's data, the installed data. False, with a line
 // that names the places, when it is in none of them.
-bool places_find_model(char *path, size_t size, const char *file);
+mw_status places_find_model(char *path, size_t size, const char *file, mw_error *error);
 
-// The voice model that --model, --vocoder and --steps name, or the default one. In `error`, why not.
+// The voice model that --model, --vocoder and --steps name, or the default one. In `error`, why
+// not.
 mw_status places_open_voice_model(mw_voice_model **opened, const arguments *a, mw_error *error);
 
 // Where heard voices are kept (XDG_CACHE_HOME); NULL when there is no such place.

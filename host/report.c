@@ -33,6 +33,13 @@ void report_error(const char *format, ...)
   va_end(values);
 }
 
+int report_status(mw_status status, const mw_error *error)
+{
+  if (status == MW_OK) return EXIT_GOOD;
+  report_error("%s", error->text);
+  return status == MW_ERROR_MODEL ? EXIT_MODEL : EXIT_FAILED;
+}
+
 void report_note(const char *format, ...)
 {
   if (settings.quiet) return;

@@ -4,6 +4,7 @@
 #ifndef MEANWAVE_REPORT_H
 #define MEANWAVE_REPORT_H
 
+#include "meanwave.h"
 #include "options.h"
 
 void report_setup(const arguments *a); // reads --json, --quiet, --verbose
@@ -12,6 +13,8 @@ bool report_json(void);
 // "meanwave: LINE" on standard error, always.
 void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Talk: standard error, not with --quiet.
+// EXIT_GOOD, or the error's line and the exit code that tells its kind.
+int report_status(mw_status status, const mw_error *error);
 void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // A result for people: standard output, not with --json.
 void report_result(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -14,6 +14,8 @@ static const option options[] = {
 static int run(const arguments *a)
 {
   char path[4096];
+  mw_error error;
+  mw_status status = MW_OK;
   const char *model = arguments_text(a, "model", NULL);
   const char *output = arguments_text(a, "output", NULL);
   if (a->file_count != 1 || output == NULL) {
@@ -21,17 +23,13 @@ static int run(const arguments *a)
     return EXIT_USAGE;
   }
   if (model == NULL) {
-    if (!places_find_model(path, sizeof path, "vocoder.safetensors")) return EXIT_MODEL;
+    status = places_find_model(path, sizeof path, "vocoder.safetensors", &error);
     model = path;
   }
-  mw_error error;
-  mw_status status = mw_copy_synthesis(model, a->files[0], output, arguments_has(a, "yes"), &error);
-  if (status != MW_OK) {
-    report_error("%s", error.text);
-    return status == MW_ERROR_MODEL ? EXIT_MODEL : EXIT_FAILED;
-  }
-  report_note("%s", output);
-  return EXIT_GOOD;
+  if (status == MW_OK)
+    status = mw_copy_synthesis(model, a->files[0], output, arguments_has(a, "yes"), &error);
+  if (status == MW_OK) report_note("%s", output);
+  return report_status(status, &error);
 }
 
 const verb vocode_verb = {"vocode", "analyses a sound and makes it again with the vocoder alone",

@@ -19,13 +19,6 @@ static const option options[] = {
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
 
-static int finish(mw_status status, const mw_error *error)
-{
-  if (status == MW_OK) return EXIT_GOOD;
-  report_error("%s", error->text);
-  return status == MW_ERROR_MODEL ? EXIT_MODEL : EXIT_FAILED;
-}
-
 static void list(const mw_voice_model *model)
 {
   const char *name;
@@ -88,7 +81,7 @@ static int run(const arguments *a)
   if (status == MW_OK && !lists) status = write_voice(voice, a, &error);
   mw_voice_close(voice);
   mw_voice_model_close(model);
-  return finish(status, &error);
+  return report_status(status, &error);
 }
 
 const verb voice_verb = {"voice", "lists, makes and mixes voices", "list|make|mix [FILE...]",

@@ -14,6 +14,7 @@ static const struct {
   void (*run)(golden_run *);
 } cases[] = {
     {"asr_v1", golden_asr_first},
+    {"asr_narrow", golden_asr_narrow},
     {"asr_v2_160ms", golden_asr_second},
     {"asr_v2_80ms", golden_asr_second},
     {"containers", golden_containers},

@@ -38,6 +38,7 @@ void golden_speaker(golden_run *run);
 void golden_convert(golden_run *run);
 void golden_asr_first(golden_run *run);
 void golden_asr_second(golden_run *run);
+void golden_asr_narrow(golden_run *run);
 void golden_timbre(golden_run *run);
 void golden_decoder_single(golden_run *run);
 void golden_decoder_stream(golden_run *run);

@@ -44,8 +44,8 @@ static void compare_windows(golden_run *run, const asr_encoder *e, const npy *fb
   asr_state_free(s);
 }
 
-static void run_case(golden_run *run, const char *prefix, const window_rule *rules,
-                     const char *const *files, size_t count)
+static void run_case(golden_run *run, const char *archive, const char *prefix,
+                     const window_rule *rules, const char *const *files, size_t count)
 {
   char path[4096];
   npy fbank;
@@ -53,7 +53,7 @@ static void run_case(golden_run *run, const char *prefix, const window_rule *rul
   asr_encoder *e = NULL;
   mw_error error;
   if (!golden_input(run, &fbank, "fbank.npy")) return;
-  snprintf(path, sizeof path, "%s/fastu2pp.pt", run->folder);
+  snprintf(path, sizeof path, "%s/%s", run->folder, archive);
   mw_status status = weights_open(&w, path, &error);
   if (status == MW_OK) {
     weights_view view = weights_under(w, prefix);
@@ -72,7 +72,7 @@ void golden_asr_first(golden_run *run)
   static const window_rule rules[3] = {
       {5, false, 10, true}, {4, false, 10, false}, {2, false, 10, false}};
   static const char *const files[3] = {"bnf_chunk5.npy", "bnf_chunk4.npy", "bnf_chunk2.npy"};
-  run_case(run, "encoder.", rules, files, 3);
+  run_case(run, "fastu2pp.pt", "encoder.", rules, files, 3);
 }
 
 void golden_asr_second(golden_run *run)
@@ -83,5 +83,12 @@ void golden_asr_second(golden_run *run)
   json_size(json_get(run->config, "win"), 1, 1024, &window);
   const window_rule rule = {chunk, true, window, false};
   static const char *const file = "bnf.npy";
-  run_case(run, "m.encoder.", &rule, &file, 1);
+  run_case(run, "fastu2pp.pt", "m.encoder.", &rule, &file, 1);
+}
+
+void golden_asr_narrow(golden_run *run)
+{
+  static const window_rule rule = {2, false, 7, false};
+  static const char *const file = "bnf.npy";
+  run_case(run, "encoder.safetensors", "encoder.", &rule, &file, 1);
 }

@@ -73,14 +73,33 @@ holds "#compdef meanwave"
   printf 'RIFF\xac\x58\x01\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x22\x56\x00\x00\x44\xac\x00\x00\x02\x00\x10\x00data\x88\x58\x01\x00'
   head -c 88200 /dev/urandom
 } >"$work/in.wav"
+{
+  head -c 44 "$work/in.wav"
+  head -c 88200 /dev/zero
+} >"$work/silent.wav"
 expect 0 "" "$program" -h
 expect 0 "" "$program" vocode -q "$work/in.wav" -y -o "$work/first.wav"
 expect 0 "out.wav" "$program" vocode "$work/in.wav" -o "$work/out.wav"
 expect 1 "exists already" "$program" vocode "$work/in.wav" -o "$work/out.wav"
 expect 2 "say what goes where" "$program" vocode -- "$work/in.wav" -o "$work/out.wav"
 expect 1 "name it .wav" "$program" vocode "$work/in.wav" -o "$work/out.mp9"
-expect 0 "" "$program" convert --list
+expect 0 "" "$program" voice list
 holds "birch"
+expect 0 "" "$program" voice list --json
+holds '"voice":"birch"'
+expect 2 "say what to do" "$program" voice
+expect 2 "say what to do" "$program" voice make "$work/in.wav"
+expect 3 "no voice.safetensors" env MEANWAVE_MODELS="$work" HOME="$work" XDG_DATA_HOME="$work" "$program" voice list
+[ "$(wc -l <"$work/err")" = 1 ] || { echo "FAILED: more than one line about a missing model"; failed=$((failed + 1)); }
+export XDG_CACHE_HOME="$work/cache"
+expect 0 "" "$program" voice make -q "$work/in.wav" -o "$work/own.voice" --name own --consent "mine"
+[ "$(find "$work/cache" -name '*.voice' | wc -l)" = 1 ] || { echo "FAILED: the voice was not kept"; failed=$((failed + 1)); }
+expect 1 "exists already" "$program" voice make "$work/in.wav" -o "$work/own.voice"
+expect 0 "who allowed its use" "$program" voice mix birch cedar -o "$work/mix.voice"
+expect 0 "" "$program" voice mix -q --share 0.2 "$work/own.voice" cedar -o "$work/mix2.voice"
+expect 0 "" "$program" convert -q -V "$work/mix2.voice" "$work/in.wav" -o "$work/mixed.wav"
+expect 2 "from 0 to 1" "$program" voice mix --share 2 birch cedar -o "$work/mix3.voice"
+expect 1 "silen" "$program" voice make "$work/silent.wav" -o "$work/silent.voice"
 expect 2 "say what becomes what" "$program" convert "$work/in.wav"
 expect 3 "there is no voice 'nobody'" "$program" convert -V nobody "$work/in.wav" -o "$work/v.wav"
 expect 2 "from 1 to 16" "$program" convert -V birch --steps 0 "$work/in.wav" -o "$work/v.wav"
