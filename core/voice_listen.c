@@ -94,8 +94,7 @@ static mw_status read_recording(sound *s, const char *path, mw_error *error)
 }
 
 // The recording's mel and embedding into a new voice.
-static mw_status study(mw_voice **made, const mw_voice_model *m, const sound *s, const char *path,
-                       mw_error *error)
+static mw_status study(mw_voice **made, const mw_voice_model *m, const sound *s, mw_error *error)
 {
   ears e = {0};
   mel *analysis = NULL;
@@ -162,7 +161,7 @@ mw_status voice_listen(mw_voice **heard, const mw_voice_model *m, const char *pa
     if (cached[0] != '\0' && voice_read(heard, m, cached, NULL) == MW_OK) return MW_OK;
   }
   if (status == MW_OK) status = read_recording(&s, path, error);
-  if (status == MW_OK) status = study(heard, m, &s, path, error);
+  if (status == MW_OK) status = study(heard, m, &s, error);
   sound_free(&s);
   if (status != MW_OK) return status;
   snprintf((*heard)->name, sizeof(*heard)->name, "%.*s", (int)strcspn(base, "."), base);
