@@ -36,6 +36,16 @@ MW_API const char *mw_status_name(mw_status status);
 MW_API const char *mw_kernels_name(void);
 MW_API const char *mw_libraries(void);
 
+// ---- Places ----
+//
+// Any thread, not real time.
+
+// The path of a model file by its name: in $MEANWAVE_MODELS, the user's data, the installed data,
+// $XDG_DATA_DIRS. When it is nowhere, the error names the places.
+MW_API mw_status mw_find_model(char *path, size_t size, const char *file, mw_error *error);
+// Where voices heard in recordings are kept, in XDG_CACHE_HOME; NULL when there is no such place.
+MW_API const char *mw_voice_cache(char *path, size_t size);
+
 // ---- Model files ----
 //
 // Any file of weights: safetensors, our bundles, PyTorch and TorchScript archives. Not real time.
@@ -90,11 +100,16 @@ MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 
 typedef struct mw_voice_model mw_voice_model;
 
-// `model_path`: a voice bundle, or a folder of MeanVC's published files. `vocoder_path`: a vocoder
-// bundle; not used with a folder. `steps` of mean flow: 1 to 16.
+// `model_path`: a voice bundle, or a folder of MeanVC's published files; NULL: the default model.
+// `vocoder_path`: a vocoder bundle, not used with a folder; NULL: the default one. `steps` of mean
+// flow: 1 to 16.
 MW_API mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
                                      const char *vocoder_path, unsigned steps, mw_error *error);
 MW_API void mw_voice_model_close(mw_voice_model *model); // NULL is fine
+// The same, one copy for all of the process that ask for the same files and steps; counted.
+MW_API mw_status mw_voice_model_share(mw_voice_model **shared, const char *model_path,
+                                      const char *vocoder_path, unsigned steps, mw_error *error);
+MW_API void mw_voice_model_give_back(mw_voice_model *model); // instead of close; NULL is fine
 // The voices of a bundle, in the file's order; NULL behind the last.
 MW_API const char *mw_voice_model_voice(const mw_voice_model *model, size_t index);
 

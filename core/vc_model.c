@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "registry.h"
 
 enum { MOST_STEPS = 16, PUBLISHED_CHUNK = 20 };
 
@@ -60,8 +61,6 @@ static mw_status open_bundle(mw_voice_model *m, const char *model_path, const ch
 {
   size_t chunk = 0;
   mw_status status = weights_open(&m->decoder_file, model_path, error);
-  if (status == MW_OK && vocoder_path == NULL)
-    status = mw_fail(error, MW_ERROR_ARGUMENT, "a voice bundle needs a vocoder");
   if (status == MW_OK) status = weights_open(&m->vocoder_file, vocoder_path, error);
   if (status == MW_OK) status = read_chunk(m->decoder_file, &chunk, error);
   if (status != MW_OK) return status;
@@ -134,18 +133,43 @@ static mw_status list_voices(mw_voice_model *m, mw_error *error)
   return MW_OK;
 }
 
-mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
-                              const char *vocoder_path, unsigned steps, mw_error *error)
+static bool is_folder(const char *path)
+{
+  struct stat about;
+  return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+// The files meant by NULL: the default model, and the default vocoder where one is used.
+typedef struct {
+  const char *model;
+  const char *vocoder;
+  char found[2][4096];
+} model_files;
+
+static mw_status find_files(model_files *f, const char *model_path, const char *vocoder_path,
+                            mw_error *error)
+{
+  mw_status status = MW_OK;
+  f->model = model_path != NULL ? model_path : f->found[0];
+  if (model_path == NULL)
+    status = mw_find_model(f->found[0], sizeof f->found[0], "voice.safetensors", error);
+  if (status != MW_OK) return status;
+  f->vocoder = is_folder(f->model) ? NULL : vocoder_path;
+  if (is_folder(f->model) || vocoder_path != NULL) return MW_OK;
+  f->vocoder = f->found[1];
+  return mw_find_model(f->found[1], sizeof f->found[1], "vocoder.safetensors", error);
+}
+
+static mw_status open_files(mw_voice_model **opened, const char *model_path,
+                            const char *vocoder_path, unsigned steps, mw_error *error)
 {
   float times[MOST_STEPS + 1];
-  struct stat about;
   if (steps < 1 || steps > MOST_STEPS)
     return mw_fail(error, MW_ERROR_ARGUMENT, "%u steps: wanted 1 to %d", steps, MOST_STEPS);
   mw_voice_model *m = calloc(1, sizeof *m);
   if (m == NULL) return mw_fail_memory(error, "opening a voice model");
-  bool folder = stat(model_path, &about) == 0 && S_ISDIR(about.st_mode);
-  mw_status status =
-      folder ? open_folder(m, model_path, error) : open_bundle(m, model_path, vocoder_path, error);
+  mw_status status = is_folder(model_path) ? open_folder(m, model_path, error)
+                                           : open_bundle(m, model_path, vocoder_path, error);
   flow_vc_published_times(times, steps);
   if (status == MW_OK) status = flow_vc_schedule_new(&m->schedule, m->decoder, times, steps, error);
   if (status == MW_OK) status = list_voices(m, error);
@@ -156,6 +180,43 @@ mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
   name_speaker_space(m);
   *opened = m;
   return MW_OK;
+}
+
+mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
+                              const char *vocoder_path, unsigned steps, mw_error *error)
+{
+  model_files files;
+  mw_status status = find_files(&files, model_path, vocoder_path, error);
+  if (status != MW_OK) return status;
+  return open_files(opened, files.model, files.vocoder, steps, error);
+}
+
+static mw_status open_wish(void **object, const registry_wish *wish, mw_error *error)
+{
+  return open_files((mw_voice_model **)object, wish->files[0], wish->files[1], wish->steps, error);
+}
+
+static void close_object(void *object)
+{
+  mw_voice_model_close(object);
+}
+
+mw_status mw_voice_model_share(mw_voice_model **shared, const char *model_path,
+                               const char *vocoder_path, unsigned steps, mw_error *error)
+{
+  model_files files;
+  void *object = NULL;
+  mw_status status = find_files(&files, model_path, vocoder_path, error);
+  if (status != MW_OK) return status;
+  registry_wish wish = {{files.model, files.vocoder}, steps, open_wish, close_object};
+  status = registry_take(&object, &wish, error);
+  if (status == MW_OK) *shared = object;
+  return status;
+}
+
+void mw_voice_model_give_back(mw_voice_model *model)
+{
+  registry_give_back(model);
 }
 
 const char *mw_voice_model_voice(const mw_voice_model *m, size_t index)

@@ -32,7 +32,7 @@ static int run(const arguments *a)
   }
   mw_status status = places_open_voice_model(&model, a, &error);
   if (status == MW_OK) {
-    status = mw_voice_open(&target, model, voice, places_cache(cache, sizeof cache), &error);
+    status = mw_voice_open(&target, model, voice, mw_voice_cache(cache, sizeof cache), &error);
     mw_conversion how = {.model = model,
                          .voice = target,
                          .seed = (uint64_t)arguments_number(a, "seed", 42),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "meanwave.h"
-#include "places.h"
 #include "report.h"
 
 static const option options[] = {
@@ -23,7 +22,7 @@ static int run(const arguments *a)
     return EXIT_USAGE;
   }
   if (model == NULL) {
-    status = places_find_model(path, sizeof path, "vocoder.safetensors", &error);
+    status = mw_find_model(path, sizeof path, "vocoder.safetensors", &error);
     model = path;
   }
   if (status == MW_OK)

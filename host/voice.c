@@ -73,7 +73,7 @@ static int run(const arguments *a)
     return EXIT_USAGE;
   }
   mw_status status = places_open_voice_model(&model, a, &error);
-  const char *kept = places_cache(cache, sizeof cache);
+  const char *kept = mw_voice_cache(cache, sizeof cache);
   if (status == MW_OK && lists) list(model);
   if (status == MW_OK && makes)
     status = mw_voice_make(&voice, model, a->files + 1, a->file_count - 1, kept, &error);
