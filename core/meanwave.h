@@ -149,10 +149,28 @@ MW_API void mw_stream_reset(mw_stream *stream);
 MW_API size_t mw_stream_delay_frames(const mw_stream *stream);
 // in, out [frames], one channel; may be the same array. What is not a number is taken as silence.
 MW_API void mw_stream_run(mw_stream *stream, const float *in, float *out, size_t frames);
+
+// Controls: real time, between two calls of mw_stream_run, as often as you like. None clicks and
+// none changes the delay. What is set before mw_stream_reset holds from the first frame. A value
+// that is not a number is taken as the default, one out of range as the nearest in it.
+
+#define MW_GATE_OFF (-120.0f)
+
 // From the next chunk on.
 MW_API void mw_stream_set_voice(mw_stream *stream, const mw_voice *voice);
-// Share of the converted sound, 0 to 1, against the delayed input; glides over 20 ms.
+// Share of the converted sound, 0 to 1 (default 1), against the delayed input; glides over 20 ms.
 MW_API void mw_stream_set_mix(mw_stream *stream, float wet);
+// Of all that is heard, -60 to 24 dB (default 0); glides over 20 ms.
+MW_API void mw_stream_set_gain(mw_stream *stream, float gain_db);
+// Of the converted sound, -24 to 24 semitones (default 0); formants stay those of the voice.
+// Remembered only, so far.
+MW_API void mw_stream_set_pitch(mw_stream *stream, float semitones);
+// Silence where the input is softer than the threshold: MW_GATE_OFF (default) to 0 dB of full
+// scale, RMS of 10 ms. Opens 80 ms before the onset (the delay is used for it), holds 200 ms,
+// closes over 150 ms at 6 dB below the threshold.
+MW_API void mw_stream_set_gate(mw_stream *stream, float threshold_db);
+// 0 closed to 1 open, of the frame that mw_stream_run wrote last: for meters.
+MW_API float mw_stream_gate_gain(const mw_stream *stream);
 
 typedef struct {
   const mw_voice_model *model;

@@ -2,8 +2,9 @@
 //
 // A stream at any rate around the 16 kHz chunk loop:
 //
-//   in [rate] -> resampler -> chunk of the converter -> resampler -> queue -> out [rate]
-//         \\---------------------- the same delay ---------------------/ mix
+//   in [rate] -> resampler -> chunk of the converter -> resampler -> queue -> mix -> gain -> out
+//       |\---------------------- the same delay ----------------------/             |
+//        \--------------------------------- gate ----------------------------------/
 //
 // The queue begins with `delay` frames of silence, just enough that it never runs dry:
 //   the converter wants W samples before the first of its chunks and C before each other; what it
@@ -13,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate.h"
+#include "glide.h"
 #include "resample.h"
 #include "ring.h"
 #include "voice.h"
 
-enum { PIECE_FRAMES = 256, RESET_CHUNKS = 50 };
+enum { PIECE_FRAMES = 256, RESET_CHUNKS = 50, GLIDES_PER_SECOND = 50 };
 
 struct mw_stream {
   converter *loop;
@@ -29,12 +32,15 @@ struct mw_stream {
   float *chunk;   // [longest wanted] samples for the next step
   size_t held;    // of them there
   float *made;    // [longest returned]
-  float *piece;   // [PIECE_FRAMES * 2]
+  float *piece;   // [PIECE_FRAMES * 3]
   ring *queue;    // converted, at the stream's rate
   ring *dry;      // the input, `delay` behind
-  float wet;
-  float wet_target;
-  float wet_step; // per frame: 1 over 20 ms
+  gate *noise_gate;
+  float gate_gain;     // of the last frame
+  size_t glide_frames; // 20 ms
+  glide wet;
+  glide gain;
+  float semitones;
 };
 
 static mw_status allocate(mw_stream *s, unsigned rate_hz, mw_error *error)
@@ -54,15 +60,15 @@ static mw_status allocate(mw_stream *s, unsigned rate_hz, mw_error *error)
     s->delay = resampler_look_ahead(s->in) + 2 +
                (size_t)ceil((double)(owed + 1 + resampler_look_ahead(s->out)) * scale);
   }
-  s->wet_step = 1.0f / (0.02f * (float)rate_hz);
+  s->glide_frames = rate_hz / GLIDES_PER_SECOND;
   s->chunk = malloc(first * sizeof(float));
   s->made = malloc((first + chunk) * sizeof(float));
-  s->piece = malloc(2 * PIECE_FRAMES * sizeof(float));
+  s->piece = malloc(3 * PIECE_FRAMES * sizeof(float));
   s->queue = ring_new(s->delay + (size_t)ceil((double)(first + chunk) * scale) + 4 * PIECE_FRAMES);
   s->dry = ring_new(s->delay + 2 * PIECE_FRAMES);
   if (s->chunk == NULL || s->made == NULL || s->piece == NULL || s->queue == NULL || s->dry == NULL)
     return mw_fail_memory(error, "making a stream");
-  return MW_OK;
+  return gate_new(&s->noise_gate, rate_hz, s->delay, error);
 }
 
 mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
@@ -73,7 +79,8 @@ mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_
   if (s == NULL) return mw_fail_memory(error, "making a stream");
   s->voice = voice;
   s->seed = seed;
-  s->wet = s->wet_target = 1.0f;
+  glide_jump(&s->wet, 1.0f);
+  glide_jump(&s->gain, 1.0f);
   mw_status status = converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, error);
   if (status == MW_OK) status = allocate(s, rate_hz, error);
   if (status != MW_OK) {
@@ -93,6 +100,7 @@ void mw_stream_free(mw_stream *s)
   resampler_free(s->out);
   ring_free(s->queue);
   ring_free(s->dry);
+  gate_free(s->noise_gate);
   free(s->chunk);
   free(s->made);
   free(s->piece);
@@ -113,7 +121,10 @@ void mw_stream_reset(mw_stream *s)
   if (s->in != NULL) resampler_reset(s->in);
   if (s->out != NULL) resampler_reset(s->out);
   s->held = 0;
-  s->wet = s->wet_target;
+  glide_jump(&s->wet, s->wet.target);
+  glide_jump(&s->gain, s->gain.target);
+  gate_reset(s->noise_gate);
+  s->gate_gain = 0.0f;
   fill_silence(s, s->queue);
   fill_silence(s, s->dry);
 }
@@ -128,9 +139,35 @@ void mw_stream_set_voice(mw_stream *s, const mw_voice *voice)
   s->voice = voice;
 }
 
+static float within(float value, float least, float most, float fallback)
+{
+  return isnan(value) ? fallback : fmaxf(least, fminf(most, value));
+}
+
 void mw_stream_set_mix(mw_stream *s, float wet)
 {
-  s->wet_target = wet >= 0.0f && wet <= 1.0f ? wet : 1.0f;
+  glide_to(&s->wet, within(wet, 0.0f, 1.0f, 1.0f), s->glide_frames);
+}
+
+void mw_stream_set_gain(mw_stream *s, float gain_db)
+{
+  float gain = powf(10.0f, within(gain_db, -60.0f, 24.0f, 0.0f) / 20.0f);
+  glide_to(&s->gain, gain, s->glide_frames);
+}
+
+void mw_stream_set_pitch(mw_stream *s, float semitones)
+{
+  s->semitones = within(semitones, -24.0f, 24.0f, 0.0f);
+}
+
+void mw_stream_set_gate(mw_stream *s, float threshold_db)
+{
+  gate_set(s->noise_gate, within(threshold_db, MW_GATE_OFF, 0.0f, MW_GATE_OFF));
+}
+
+float mw_stream_gate_gain(const mw_stream *s)
+{
+  return s->gate_gain;
 }
 
 // Converted samples of the model's rate to the queue.
@@ -180,30 +217,31 @@ static void feed(mw_stream *s, const float *in, size_t count)
   }
 }
 
-static void mix(mw_stream *s, const float *dry, float *out, size_t count)
+static void finish(mw_stream *s, const float *dry, const float *gates, float *out, size_t count)
 {
   for (size_t i = 0; i < count; i++) {
-    if (s->wet < s->wet_target)
-      s->wet = fminf(s->wet + s->wet_step, s->wet_target);
-    else if (s->wet > s->wet_target)
-      s->wet = fmaxf(s->wet - s->wet_step, s->wet_target);
+    float wet = glide_next(&s->wet);
     // exactly one or the other at the ends
-    out[i] = s->wet == 1.0f ? out[i] : s->wet * out[i] + (1.0f - s->wet) * dry[i];
+    float heard = wet == 1.0f ? out[i] : wet * out[i] + (1.0f - wet) * dry[i];
+    out[i] = heard * (gates[i] * glide_next(&s->gain));
   }
+  s->gate_gain = gates[count - 1];
 }
 
 void mw_stream_run(mw_stream *s, const float *in, float *out, size_t frames)
 {
   enum { LOUDEST = 8 }; // beyond it nothing is speech, and squares must not overflow
+  float *gates = s->piece + 2 * PIECE_FRAMES;
   while (frames > 0) {
     size_t count = frames < PIECE_FRAMES ? frames : PIECE_FRAMES;
     for (size_t i = 0; i < count; i++)
       s->piece[i] = isfinite(in[i]) ? fmaxf(-LOUDEST, fminf(LOUDEST, in[i])) : 0.0f;
     ring_write(s->dry, s->piece, count);
+    gate_run(s->noise_gate, s->piece, gates, count);
     feed(s, s->piece, count);
     ring_read(s->queue, out, count);
     ring_read(s->dry, s->piece, count);
-    mix(s, s->piece, out, count);
+    finish(s, s->piece, gates, out, count);
     in += count;
     out += count;
     frames -= count;

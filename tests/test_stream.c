@@ -128,6 +128,47 @@ static void the_dry_sound_comes_after_the_stated_delay(void **state)
   }
 }
 
+// Mix, gain and gate set in the middle of a slow sine: no sample is further from a straight line
+// through its neighbours than a control of 20 ms can bend it, and cutting still changes no bit.
+static void controls_do_not_click(void **state)
+{
+  (void)state;
+  enum { FRAMES = 64000, EVERY = 8000 };
+  static float in[FRAMES];
+  static float out[2][FRAMES];
+  for (int i = 0; i < FRAMES; i++) in[i] = 0.3f * (float)sin(0.05 * i);
+  for (int k = 0; k < 2; k++) {
+    mw_stream *s = NULL;
+    assert_int_equal(mw_stream_new(&s, model, voice, 16000, 3, NULL), MW_OK);
+    mw_stream_set_mix(s, 0.0f);
+    mw_stream_reset(s);
+    for (int at = 0; at < FRAMES; at += EVERY) {
+      mw_stream_set_gain(s, (float[]){0.0f, 6.0f, -60.0f, NAN}[at / EVERY % 4]);
+      mw_stream_set_gate(s, at >= 40000 && at < 48000 ? 0.0f : MW_GATE_OFF);
+      for (int i = 0; i < EVERY; i += k ? EVERY : 100)
+        mw_stream_run(s, in + at + i, out[k] + at + i, k ? EVERY : 100);
+    }
+    mw_stream_free(s);
+  }
+  assert_memory_equal(out[0], out[1], sizeof out[0]);
+  bool closed = false;
+  for (int i = 6000; i + 1 < FRAMES; i++) {
+    // the sine bends by 0.6 * 0.05^2 a frame at twice its level; a line of 320 frames adds little
+    assert_true(fabsf(out[0][i - 1] - 2.0f * out[0][i] + out[0][i + 1]) < 0.006f);
+    closed = closed || (out[0][i - 1] == 0.0f && out[0][i] == 0.0f);
+  }
+  assert_true(closed);
+  // at rest, gains are what was asked for
+  size_t delay = 0;
+  mw_stream *s = NULL;
+  assert_int_equal(mw_stream_new(&s, model, voice, 16000, 3, NULL), MW_OK);
+  delay = mw_stream_delay_frames(s);
+  mw_stream_free(s);
+  assert_true(fabsf(out[0][15000] - 1.9952623f * in[15000 - delay]) < 1e-5f);
+  assert_true(fabsf(out[0][23000] - 1e-3f * in[23000 - delay]) < 1e-6f);
+  assert_true(out[0][31000] == in[31000 - delay]);
+}
+
 static void what_is_not_a_number_is_silence(void **state)
 {
   (void)state;
@@ -223,6 +264,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cutting_changes_no_bit),
       cmocka_unit_test(the_dry_sound_comes_after_the_stated_delay),
+      cmocka_unit_test(controls_do_not_click),
       cmocka_unit_test(what_is_not_a_number_is_silence),
       cmocka_unit_test(voices_are_kept_and_mixed),
       cmocka_unit_test(broken_voices_are_refused),
