@@ -32,6 +32,9 @@ static const struct {
     {"vocos", golden_vocos},
     {"meanflow_sampler", golden_meanflow_sampler},
     {"transformer", golden_flow_transformer},
+    {"vae_decoder", golden_latent_decoder},
+    {"vae_encoder", golden_latent_encoder},
+    {"latent_stats", golden_latent_statistics},
 };
 
 void golden_fail(golden_run *run, const char *line)
