@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "json.h"
 
-#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "whole_file.h"
 
 enum { DEPTH_LIMIT = 64, NUMBER_LENGTH_LIMIT = 64, FILE_LIMIT = 64 << 20 };
 
@@ -254,28 +254,11 @@ mw_status json_parse(json **parsed, const char *text, size_t length, const char 
 
 mw_status json_open(json **parsed, const char *path, mw_error *error)
 {
-  mw_status status = MW_OK;
   char *text = NULL;
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
-  long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-  if (size < 0 || size > FILE_LIMIT || fseek(file, 0, SEEK_SET) != 0) {
-    status = mw_fail(error, MW_ERROR_FORMAT, "%s: not a JSON file of at most 64 MiB", path);
-    goto done;
-  }
-  text = malloc((size_t)size + 1);
-  if (text == NULL) {
-    status = mw_fail_memory(error, "reading JSON");
-    goto done;
-  }
-  if (fread(text, 1, (size_t)size, file) != (size_t)size) {
-    status = mw_fail(error, MW_ERROR_IO, "%s: could not be read", path);
-    goto done;
-  }
-  status = json_parse(parsed, text, (size_t)size, path, error);
-done:
+  size_t length;
+  mw_status status = whole_file_read(&text, &length, path, FILE_LIMIT, error);
+  if (status == MW_OK) status = json_parse(parsed, text, length, path, error);
   free(text);
-  fclose(file);
   return status;
 }
 

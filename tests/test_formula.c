@@ -105,9 +105,9 @@ static void small_checkpoints_follow_the_formula(void **state)
     const char *prefix;
     const char *tag;
   } cases[] = {
-      {"t5.safetensors", "", "shared/t5"},
-      {"clap_tiny.pt", "state_dict.module.", "shared/clap"},
-      {"v1_tiny.pth", "", "shared/vae"},
+      {"golden/meanaudio/t5_encoder/model.safetensors", "", "shared/t5"},
+      {"golden/meanaudio/clap_text/clap_tiny.pt", "state_dict.module.", "shared/clap"},
+      {"weights/v1_tiny.pth", "", "shared/vae"},
   };
   const char *data = getenv("MEANWAVE_TEST_DATA");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -115,7 +115,7 @@ static void small_checkpoints_follow_the_formula(void **state)
     mw_error error = {""};
     weights *stored = NULL;
     weights *made = NULL;
-    snprintf(path, sizeof path, "%s/weights/%s", data != NULL ? data : "tests/data", cases[i].file);
+    snprintf(path, sizeof path, "%s/%s", data != NULL ? data : "tests/data", cases[i].file);
     if (weights_open(&stored, path, &error) != MW_OK) fail_msg("%s", error.text);
     inventory *known = inventory_of(stored, cases[i].prefix, "\"data_mean\":0,\"data_std\":1");
     if (weights_formula(&made, known, FORMULA_MEANAUDIO, cases[i].tag, &error) != MW_OK)

@@ -20,11 +20,16 @@ static void small_files_are_recognised_as_relatives(void **state)
     const char *file;
     const char *kind;
   } cases[] = {
-      {"t5.safetensors", "t5-encoder"},  {"clap_tiny.pt", "clap-text"},
-      {"v1_tiny.pth", "vae-16k"},        {"sv.pth", "wavlm-speaker"},
-      {"fastu2pp_v1.pt", "fastu2pp-v1"}, {"fastu2pp_v2.pt", "fastu2pp-v2"},
-      {"vocos.pt", "vocos-16k"},         {"dit.safetensors", "meanvc"},
-      {"dit_train_ckpt.pt", "meanvc"},   {"dit_torchscript.pt", "meanvc"},
+      {"../golden/meanaudio/t5_encoder/model.safetensors", "t5-encoder"},
+      {"../golden/meanaudio/clap_text/clap_tiny.pt", "clap-text"},
+      {"v1_tiny.pth", "vae-16k"},
+      {"sv.pth", "wavlm-speaker"},
+      {"fastu2pp_v1.pt", "fastu2pp-v1"},
+      {"fastu2pp_v2.pt", "fastu2pp-v2"},
+      {"vocos.pt", "vocos-16k"},
+      {"dit.safetensors", "meanvc"},
+      {"dit_train_ckpt.pt", "meanvc"},
+      {"dit_torchscript.pt", "meanvc"},
   };
   const char *data = getenv("MEANWAVE_TEST_DATA");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Byte strings to numbers: the vocabulary of a tokenizer. Immutable once filled.
+#ifndef MEANWAVE_LEXICON_H
+#define MEANWAVE_LEXICON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  const char *bytes; // not owned
+  size_t length;
+  uint32_t value;
+} lexicon_entry;
+
+typedef struct {
+  lexicon_entry *entries; // [mask + 1], open addressing; bytes NULL: free
+  size_t mask;
+  size_t count;
+} lexicon;
+
+// Room for `count` strings; false when memory is out.
+bool lexicon_new(lexicon *made, size_t count);
+void lexicon_free(lexicon *l);
+
+// False when the string is there already (and stays as it was). At most `count` calls.
+bool lexicon_add(lexicon *l, const char *bytes, size_t length, uint32_t value);
+bool lexicon_find(const lexicon *l, const char *bytes, size_t length, uint32_t *value);
+
+// The same with a hash that grows byte by byte: start, one step a byte, look.
+uint64_t lexicon_hash_start(void);
+uint64_t lexicon_hash_step(uint64_t hash, char byte);
+bool lexicon_find_hashed(const lexicon *l, uint64_t hash, const char *bytes, size_t length,
+                         uint32_t *value);
+
+#endif
