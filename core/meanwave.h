@@ -172,15 +172,36 @@ MW_API void mw_stream_set_gate(mw_stream *stream, float threshold_db);
 // 0 closed to 1 open, of the frame that mw_stream_run wrote last: for meters.
 MW_API float mw_stream_gate_gain(const mw_stream *stream);
 
+// The controls of a stream together; what neutral means is MW_VOICE_CONTROLS.
+typedef struct {
+  float mix;
+  float pitch; // semitones
+  float gate_db;
+  float gain_db;
+} mw_voice_controls;
+
+#define MW_VOICE_CONTROLS ((mw_voice_controls){1.0f, 0.0f, MW_GATE_OFF, 0.0f})
+
+MW_API void mw_stream_set(mw_stream *stream, const mw_voice_controls *controls);
+
 typedef struct {
   const mw_voice_model *model;
   const mw_voice *voice;
   uint64_t seed; // the same seed gives the same bits
-  float mix;     // 1: converted only
+  mw_voice_controls controls;
+  unsigned channel; // of the input, from 1; 0: the mean of all
+  // What "-" stands for: NULL a sound file, or headerless samples as "s16le:48000[:channels]"
+  // (also s24le, s32le, f32le) that pass through while they come.
+  const char *raw;
+  // When not NULL: told how much is done (0 to 1; 0 all along when the length is unknown), from the
+  // calling thread; false stops the work with MW_ERROR_CANCELLED.
+  bool (*progress)(void *context, double share);
+  void *context;
 } mw_conversion;
 
 // Converts a sound file through a stream: any rate and number of channels in; one channel of the
-// same rate and length out, in time with the input.
+// same rate and length out, in time with the input. "-" is standard input or output. The file
+// written is at no moment half there. Any number of threads may convert on one model and voice.
 MW_API mw_status mw_convert_file(const mw_conversion *how, const char *in_path,
                                  const char *out_path, bool overwrite, mw_error *error);
 

@@ -165,6 +165,14 @@ void mw_stream_set_gate(mw_stream *s, float threshold_db)
   gate_set(s->noise_gate, within(threshold_db, MW_GATE_OFF, 0.0f, MW_GATE_OFF));
 }
 
+void mw_stream_set(mw_stream *s, const mw_voice_controls *c)
+{
+  mw_stream_set_mix(s, c->mix);
+  mw_stream_set_pitch(s, c->pitch);
+  mw_stream_set_gate(s, c->gate_db);
+  mw_stream_set_gain(s, c->gain_db);
+}
+
 float mw_stream_gate_gain(const mw_stream *s)
 {
   return s->gate_gain;

@@ -77,7 +77,7 @@ static void published_files_convert(void **state)
   if (mw_voice_model_open(&model, folder, NULL, 2, &error) != MW_OK ||
       mw_voice_open(&voice, model, in, NULL, &error) != MW_OK)
     fail_msg("%s", error.text);
-  mw_conversion how = {.model = model, .voice = voice, .seed = 1, .mix = 1.0f};
+  mw_conversion how = {.model = model, .voice = voice, .seed = 1, .controls = MW_VOICE_CONTROLS};
   if (mw_convert_file(&how, in, out, false, &error) != MW_OK) fail_msg("%s", error.text);
   mw_voice_close(voice);
   mw_voice_model_close(model);
