@@ -25,8 +25,8 @@ mw_status latent_coder_load(latent_coder **loaded, const weights *file, bool enc
 void latent_coder_free(latent_coder *c);
 const latent_coder_config *latent_coder_get_config(const latent_coder *c);
 
-// z [rows, C], not normalised -> log10 mel [rows * factor, mel_bins]. Scratch is taken from `memory`
-// and given back. Same bits for any number of threads.
+// z [rows, C], not normalised -> log10 mel [rows * factor, mel_bins]. Scratch is taken from
+// `memory` and given back. Same bits for any number of threads.
 mw_status latent_decode(const latent_coder *c, const float *z, size_t rows, float *mel,
                         arena *memory, pool *p, mw_error *error);
 

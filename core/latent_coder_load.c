@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A file holds raw weights. An output's weights become w / (1e-4 + |w| / sqrt(K)) / sqrt(K), K their
-// number; the factors of activations and sums around a convolution are multiplied in with them.
+// A file holds raw weights. An output's weights become w / (1e-4 + |w| / sqrt(K)) / sqrt(K), K
+// their number; the factors of activations and sums around a convolution are multiplied in with
+// them.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +51,7 @@ static residual_block load_block(const loader *parent, const char *name, coder_h
   if (b.inside > half->widest) half->widest = b.inside;
   if (b.outside > half->widest) half->widest = b.outside;
   b.conv1 = load_conv(&l, "conv1", b.outside, b.inside, 3, MAGNITUDE_SILU, false);
-  b.conv2 =
-      load_conv(&l, "conv2", b.outside, b.outside, 3, MAGNITUDE_SILU * MAGNITUDE_GIVE, false);
+  b.conv2 = load_conv(&l, "conv2", b.outside, b.outside, 3, MAGNITUDE_SILU * MAGNITUDE_GIVE, false);
   if (b.inside != b.outside)
     b.shortcut = load_conv(&l, "nin_shortcut", b.outside, b.inside, 1, MAGNITUDE_KEEP, false);
   return b;

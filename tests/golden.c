@@ -18,6 +18,7 @@ static const struct {
     {"asr_v1", golden_asr_first},
     {"asr_v2_160ms", golden_asr_second},
     {"asr_v2_80ms", golden_asr_second},
+    {"bigvgan", golden_bigvgan},
     {"clap_text", golden_clap_text},
     {"containers", golden_containers},
     {"dit_single", golden_decoder_single},

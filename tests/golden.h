@@ -33,6 +33,7 @@ void golden_containers(golden_run *run);
 void golden_flow_transformer(golden_run *run);
 void golden_flux_sampler(golden_run *run);
 void golden_meanflow_sampler(golden_run *run);
+void golden_bigvgan(golden_run *run);
 void golden_latent_decoder(golden_run *run);
 void golden_latent_encoder(golden_run *run);
 void golden_latent_statistics(golden_run *run);

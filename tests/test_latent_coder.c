@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The latent coder beyond its golden values: threads change no bit, a decoder can be had without its
-// encoder, and files of another network are refused with a line.
+// The latent coder beyond its golden values: threads change no bit, a decoder can be had without
+// its encoder, and files of another network are refused with a line.
 #include "latent_coder.h"
 
 #include <setjmp.h>
@@ -50,9 +50,9 @@ static void threads_change_no_bit(void **state)
     // the second call of an arena meets used memory
     for (int again = 0; again < 2; again++) {
       assert_int_equal(latent_decode(c, z, ROWS, mel[i], memory, p, NULL), MW_OK);
-      assert_int_equal(latent_encode(c, mel[i], ROWS * config->factor, mean[i], log_variance, memory,
-                                     p, NULL),
-                       MW_OK);
+      assert_int_equal(
+          latent_encode(c, mel[i], ROWS * config->factor, mean[i], log_variance, memory, p, NULL),
+          MW_OK);
     }
     pool_free(p);
     arena_free(memory);
