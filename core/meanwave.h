@@ -134,7 +134,9 @@ MW_API mw_status mw_voice_save(const mw_voice *voice, const char *path, const ch
 MW_API void mw_voice_close(mw_voice *voice); // NULL is fine
 MW_API const char *mw_voice_name(const mw_voice *voice);
 MW_API const char *mw_voice_consent(const mw_voice *voice); // "" when nothing was said
-MW_API double mw_voice_seconds(const mw_voice *voice);      // of reference
+// SHA-256 of the recordings it was made of; "" for a model's own voice.
+MW_API const char *mw_voice_source(const mw_voice *voice);
+MW_API double mw_voice_seconds(const mw_voice *voice); // of reference
 
 // A stream: as many frames out as in, `delay` later. Used by one thread at a time; real time after
 // mw_stream_new, but a call that completes a chunk computes all of it. How the input is cut into
@@ -204,6 +206,42 @@ typedef struct {
 // written is at no moment half there. Any number of threads may convert on one model and voice.
 MW_API mw_status mw_convert_file(const mw_conversion *how, const char *in_path,
                                  const char *out_path, bool overwrite, mw_error *error);
+
+// ---- Presets ----
+//
+// Small text files with what a voice or a sound is made of: docs/presets.md. Not real time.
+
+typedef enum { MW_PRESET_VOICE, MW_PRESET_SOUND } mw_preset_kind;
+
+#define MW_PRESET_TEXT 1024
+
+typedef struct {
+  mw_preset_kind kind;
+  char name[64];  // of its file
+  char group[64]; // "" for none
+  char about[256];
+  char model[MW_PRESET_TEXT]; // a path; "": the default one
+  // a voice
+  char voice[MW_PRESET_TEXT]; // for mw_voice_open
+  mw_voice_controls controls;
+  // a sound; 0 and "": not said
+  char prompt[MW_PRESET_TEXT];
+  char negative[MW_PRESET_TEXT];
+  uint64_t seed;
+  double seconds;
+  unsigned steps;
+  bool loop;
+  bool has_loudness;
+  double loudness_lufs;
+} mw_preset;
+
+// A preset by its name, or a file (a path with a slash, or what ends in .preset). Names are looked
+// for in $MEANWAVE_PRESETS, then in "presets" of the user's, the installed and the shared data.
+MW_API mw_status mw_preset_open(mw_preset *preset, const char *what, mw_error *error);
+// Calls `say` for each file, with what is in it or what is wrong with it.
+typedef void (*mw_preset_say)(void *context, const char *path, const mw_preset *preset,
+                              const char *problem);
+MW_API mw_status mw_presets_list(mw_preset_say say, void *context, mw_error *error);
 
 // ---- Vocoder ----
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "folders.h"
 #include "status.h"
 
 // An environment variable that holds an absolute path; others are to be ignored, says XDG.
@@ -16,34 +17,59 @@ static const char *absolute(const char *variable)
   return path != NULL && path[0] == '/' ? path : NULL;
 }
 
-static bool readable(char *path, size_t size, int length)
+static bool fits(int length, size_t size)
 {
-  return length >= 0 && (size_t)length < size && access(path, R_OK) == 0;
+  return length >= 0 && (size_t)length < size;
+}
+
+// Folder number `index` of a list with colons between; false behind the last.
+static bool list_entry(const char *list, size_t index, const char **entry, int *length)
+{
+  for (; *list != '\0'; list += list[0] == ':') {
+    *entry = list;
+    *length = (int)strcspn(list, ":");
+    if (list[0] == '/' && index-- == 0) return true;
+    list += *length;
+  }
+  return false;
+}
+
+bool data_folder(char *path, size_t size, const char *kind, size_t index)
+{
+  const char *data = absolute("XDG_DATA_HOME");
+  const char *home = absolute("HOME");
+  const char *shared = getenv("XDG_DATA_DIRS");
+  const char *entry;
+  int length;
+  if (data != NULL && index-- == 0)
+    return fits(snprintf(path, size, "%s/meanwave/%s", data, kind), size);
+  if (data == NULL && home != NULL && index-- == 0)
+    return fits(snprintf(path, size, "%s/.local/share/meanwave/%s", home, kind), size);
+  if (index-- == 0) return fits(snprintf(path, size, "%s/%s", MW_DATA_DIR, kind), size);
+  if (shared == NULL || shared[0] == '\0') shared = "/usr/local/share:/usr/share";
+  return list_entry(shared, index, &entry, &length) &&
+         fits(snprintf(path, size, "%.*s/meanwave/%s", length, entry, kind), size);
+}
+
+static bool readable(char *path, size_t size, const char *folder, const char *file)
+{
+  return fits(snprintf(path, size, "%s/%s", folder, file), size) && access(path, R_OK) == 0;
+}
+
+// In the `kind` folder of the places for data.
+static bool find(char *path, size_t size, const char *kind, const char *file)
+{
+  char folder[4096];
+  for (size_t i = 0; data_folder(folder, sizeof folder, kind, i); i++)
+    if (readable(path, size, folder, file)) return true;
+  return false;
 }
 
 mw_status mw_find_model(char *path, size_t size, const char *file, mw_error *error)
 {
   const char *chosen = getenv("MEANWAVE_MODELS");
-  const char *data = absolute("XDG_DATA_HOME");
-  const char *home = absolute("HOME");
-  const char *shared = getenv("XDG_DATA_DIRS");
-  if (chosen != NULL && readable(path, size, snprintf(path, size, "%s/%s", chosen, file)))
-    return MW_OK;
-  if (data != NULL &&
-      readable(path, size, snprintf(path, size, "%s/meanwave/models/%s", data, file)))
-    return MW_OK;
-  if (data == NULL && home != NULL &&
-      readable(path, size, snprintf(path, size, "%s/.local/share/meanwave/models/%s", home, file)))
-    return MW_OK;
-  if (readable(path, size, snprintf(path, size, "%s/models/%s", MW_DATA_DIR, file))) return MW_OK;
-  if (shared == NULL || shared[0] == '\0') shared = "/usr/local/share:/usr/share";
-  for (const char *at = shared; *at != '\0'; at += at[0] == ':') {
-    int length = (int)strcspn(at, ":");
-    if (at[0] == '/' &&
-        readable(path, size, snprintf(path, size, "%.*s/meanwave/models/%s", length, at, file)))
-      return MW_OK;
-    at += length;
-  }
+  if (chosen != NULL && readable(path, size, chosen, file)) return MW_OK;
+  if (find(path, size, "models", file)) return MW_OK;
   return mw_fail(error, MW_ERROR_MODEL,
                  "no %s in $MEANWAVE_MODELS, the user's data, %s/models or $XDG_DATA_DIRS", file,
                  MW_DATA_DIR);

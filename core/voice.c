@@ -52,6 +52,11 @@ const char *mw_voice_consent(const mw_voice *v)
   return v->consent;
 }
 
+const char *mw_voice_source(const mw_voice *v)
+{
+  return v->source;
+}
+
 double mw_voice_seconds(const mw_voice *v)
 {
   enum { FRAMES_PER_SECOND = 100 };

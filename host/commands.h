@@ -10,6 +10,7 @@
 extern const verb bench_verb;
 extern const verb convert_verb;
 extern const verb models_verb;
+extern const verb presets_verb;
 extern const verb vocode_verb;
 extern const verb voice_verb;
 

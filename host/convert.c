@@ -5,14 +5,16 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "convert.h"
 #include "gather.h"
 #include "meanwave.h"
-#include "places.h"
 #include "report.h"
 
 static const option options[] = {
     {"voice", 'V', OPTION_TEXT, "VOICE",
      "the target: a voice of the model, a .voice file or a recording", 0, 0},
+    {"preset", 'P', OPTION_TEXT, "NAME",
+     "voice and controls of a preset, or of a .preset file; options go before it", 0, 0},
     {"output", 'o', OPTION_TEXT, "PLACE",
      "a file (.wav, .flac, .aiff, .ogg), a folder (DIR/) or - for standard output", 0, 0},
     {"pitch", 'p', OPTION_NUMBER, "SEMITONES", "moves the pitch of the result (default 0)", -24,
@@ -64,14 +66,15 @@ static int read_channel(const char *text)
 }
 
 // What is wrong with the command line, or NULL.
-static const char *find_misuse(const arguments *a, const char *output)
+static const char *find_misuse(const arguments *a, size_t count, const char *output,
+                               const char *voice)
 {
   static const char *const formats[] = {"wav", "flac", "aiff", "ogg"};
   const char *format = arguments_text(a, "format", "wav");
   bool known = false;
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
     known = known || strcmp(format, formats[i]) == 0;
-  if (a->file_count == 0 || output == NULL || !arguments_has(a, "voice"))
+  if (count == 0 || output == NULL || voice == NULL)
     return "say what becomes what: meanwave convert --voice VOICE in.wav -o out.wav";
   if (!known) return "--format is wav, flac, aiff or ogg";
   if (read_channel(arguments_text(a, "channel", "mix")) < 0)
@@ -98,17 +101,19 @@ static double count_processors(void)
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-static int convert_all(batch *b, order *o, const arguments *a)
+static int convert_all(batch *b, order *o, const arguments *a, const char *voice,
+                       const char *model_path)
 {
   mw_error error;
   char cache[4096];
   mw_voice_model *model = NULL;
   mw_voice *target = NULL;
   int code = EXIT_GOOD;
-  mw_status status = places_open_voice_model(&model, a, &error);
+  mw_status status = mw_voice_model_open(&model, arguments_text(a, "model", model_path),
+                                         arguments_text(a, "vocoder", NULL),
+                                         (unsigned)arguments_number(a, "steps", 1), &error);
   if (status == MW_OK)
-    status = mw_voice_open(&target, model, arguments_text(a, "voice", NULL),
-                           mw_voice_cache(cache, sizeof cache), &error);
+    status = mw_voice_open(&target, model, voice, mw_voice_cache(cache, sizeof cache), &error);
   if (status == MW_OK) {
     o->how.model = model;
     o->how.voice = target;
@@ -121,12 +126,15 @@ static int convert_all(batch *b, order *o, const arguments *a)
   return code;
 }
 
-static int run(const arguments *a)
+int convert_files(const arguments *a, const char *const *files, size_t count,
+                  const mw_preset *preset)
 {
   char line[512];
-  bool piped = a->file_count == 1 && strcmp(a->files[0], "-") == 0;
+  bool piped = count == 1 && strcmp(files[0], "-") == 0;
+  bool has_model = preset != NULL && preset->model[0] != '\0';
   const char *output = arguments_text(a, "output", piped ? "-" : NULL);
-  const char *misuse = find_misuse(a, output);
+  const char *voice = arguments_text(a, "voice", preset != NULL ? preset->voice : NULL);
+  const char *misuse = find_misuse(a, count, output, voice);
   if (misuse != NULL) {
     report_error("%s", misuse);
     return EXIT_USAGE;
@@ -135,25 +143,39 @@ static int run(const arguments *a)
   o.how.seed = (uint64_t)arguments_number(a, "seed", 42);
   o.how.channel = (unsigned)read_channel(arguments_text(a, "channel", "mix"));
   o.how.raw = arguments_text(a, "raw", NULL);
-  o.how.controls = MW_VOICE_CONTROLS;
+  o.how.controls = preset != NULL ? preset->controls : MW_VOICE_CONTROLS;
   read_controls(&o.how.controls, a);
   batch b = {.jobs = (size_t)arguments_number(a, "jobs", count_processors()),
              .skip_made = arguments_has(a, "resume"),
              .what = "converting",
              .work = convert_one,
              .context = &o};
-  gathering g = {.inputs = a->files,
-                 .count = a->file_count,
+  gathering g = {.inputs = files,
+                 .count = count,
                  .output = output,
                  .format = arguments_text(a, "format", NULL),
                  .recursive = arguments_has(a, "recursive")};
   int code = EXIT_USAGE;
   if (gather(&b, &g, line, sizeof line))
-    code = convert_all(&b, &o, a);
+    code = convert_all(&b, &o, a, voice, has_model ? preset->model : NULL);
   else
     report_error("%s", line);
   batch_free(&b);
   return code;
+}
+
+static int run(const arguments *a)
+{
+  mw_error error;
+  mw_preset preset;
+  const char *name = arguments_text(a, "preset", NULL);
+  mw_status status = name != NULL ? mw_preset_open(&preset, name, &error) : MW_OK;
+  if (status != MW_OK) return report_status(status, &error);
+  if (name != NULL && preset.kind != MW_PRESET_VOICE) {
+    report_error("'%s' is the preset of a sound, not of a voice", name);
+    return EXIT_USAGE;
+  }
+  return convert_files(a, a->files, a->file_count, name != NULL ? &preset : NULL);
 }
 
 const verb convert_verb = {"convert", "makes recordings sound like another voice", "FILE...",

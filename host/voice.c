@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// meanwave voice list | make | mix: voices as files of their own.
+// meanwave voice list | show | make | mix: voices as files of their own.
 #include <string.h>
 
 #include "commands.h"
@@ -28,6 +28,33 @@ static void list(const mw_voice_model *model)
     report_text("voice", name);
     report_end();
   }
+}
+
+static mw_status show(const mw_voice_model *model, const arguments *a, const char *cache,
+                      mw_error *error)
+{
+  mw_status status = MW_OK;
+  for (size_t i = 1; status == MW_OK && i < a->file_count; i++) {
+    mw_voice *voice = NULL;
+    status = mw_voice_open(&voice, model, a->files[i], cache, error);
+    if (status != MW_OK) break;
+    const char *consent = mw_voice_consent(voice);
+    const char *source = mw_voice_source(voice);
+    report_result("%s", a->files[i]);
+    report_result("  name: %s", mw_voice_name(voice));
+    report_result("  reference: %.1f s", mw_voice_seconds(voice));
+    report_result("  consent: %s", consent[0] != '\0' ? consent : "nothing is noted");
+    if (source[0] != '\0') report_result("  source: sha256 %s", source);
+    report_begin();
+    report_text("file", a->files[i]);
+    report_text("name", mw_voice_name(voice));
+    report_number("reference_s", mw_voice_seconds(voice));
+    report_text("consent", consent);
+    report_text("source_sha256", source);
+    report_end();
+    mw_voice_close(voice);
+  }
+  return status;
 }
 
 static mw_status mix(mw_voice **mixed, const mw_voice_model *model, const arguments *a,
@@ -65,24 +92,26 @@ static int run(const arguments *a)
   mw_voice *voice = NULL;
   const char *action = a->file_count > 0 ? a->files[0] : "";
   bool lists = strcmp(action, "list") == 0 && a->file_count == 1;
+  bool shows = strcmp(action, "show") == 0 && a->file_count > 1;
   bool makes = strcmp(action, "make") == 0 && a->file_count > 1;
   bool mixes = strcmp(action, "mix") == 0 && a->file_count == 3;
-  if (!lists && ((!makes && !mixes) || !arguments_has(a, "output"))) {
-    report_error("say what to do: meanwave voice list, make a.wav b.wav -o name.voice, or mix "
-                 "one.voice other.voice -o name.voice");
+  if (!lists && !shows && ((!makes && !mixes) || !arguments_has(a, "output"))) {
+    report_error("say what to do: meanwave voice list, show VOICE, make a.wav b.wav -o name.voice, "
+                 "or mix one.voice other.voice -o name.voice");
     return EXIT_USAGE;
   }
   mw_status status = places_open_voice_model(&model, a, &error);
   const char *kept = mw_voice_cache(cache, sizeof cache);
   if (status == MW_OK && lists) list(model);
+  if (status == MW_OK && shows) status = show(model, a, kept, &error);
   if (status == MW_OK && makes)
     status = mw_voice_make(&voice, model, a->files + 1, a->file_count - 1, kept, &error);
   if (status == MW_OK && mixes) status = mix(&voice, model, a, kept, &error);
-  if (status == MW_OK && !lists) status = write_voice(voice, a, &error);
+  if (status == MW_OK && (makes || mixes)) status = write_voice(voice, a, &error);
   mw_voice_close(voice);
   mw_voice_model_close(model);
   return report_status(status, &error);
 }
 
-const verb voice_verb = {"voice", "lists, makes and mixes voices", "list|make|mix [FILE...]",
-                         options, run};
+const verb voice_verb = {"voice", "lists, shows, makes and mixes voices",
+                         "list | show VOICE... | make FILE... | mix VOICE VOICE", options, run};

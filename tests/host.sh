@@ -98,6 +98,12 @@ expect 1 "exists already" "$program" voice make "$work/in.wav" -o "$work/own.voi
 expect 0 "who allowed its use" "$program" voice mix birch cedar -o "$work/mix.voice"
 expect 0 "" "$program" voice mix -q --share 0.2 "$work/own.voice" cedar -o "$work/mix2.voice"
 expect 0 "" "$program" convert -q -V "$work/mix2.voice" "$work/in.wav" -o "$work/mixed.wav"
+expect 0 "" "$program" voice show "$work/own.voice" birch
+holds "consent: mine"
+holds "source: sha256"
+expect 0 "" "$program" voice show --json "$work/own.voice"
+holds '"name":"own","reference_s":2'
+expect 3 "there is no voice" "$program" voice show nobody
 expect 2 "from 0 to 1" "$program" voice mix --share 2 birch cedar -o "$work/mix3.voice"
 expect 1 "silen" "$program" voice make "$work/silent.wav" -o "$work/silent.voice"
 expect 2 "say what becomes what" "$program" convert "$work/in.wav"

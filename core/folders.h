@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef MEANWAVE_FOLDERS_H
+#define MEANWAVE_FOLDERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// The `kind` folder ("models", "presets") of the place number `index` for data: the user's, the
+// installed one, those of $XDG_DATA_DIRS. False behind the last. It need not be there.
+bool data_folder(char *path, size_t size, const char *kind, size_t index);
+
+#endif

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# meanwave presets, and the presets that are shipped: each is for a voice the default model has.
+set -u
+program=${MEANWAVE_PROGRAM:?the program under test}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export XDG_DATA_HOME="$work/data" XDG_CACHE_HOME="$work/cache" XDG_DATA_DIRS=/none
+passed=0
+failed=0
+
+check() { # WHAT COMMAND...
+  local what=$1
+  shift
+  if "$@"; then passed=$((passed + 1)); else echo "FAILED: $what"; failed=$((failed + 1)); fi
+}
+expect() { # CODE COMMAND...
+  local code=$1
+  shift
+  "$@" >"$work/out" 2>"$work/err" </dev/null
+  local got=$?
+  check "$* gave $got, wanted $code: $(cat "$work/err")" test "$got" = "$code"
+}
+says() { check "'$1' is not in: $(cat "$work/err")" grep -qF -- "$1" "$work/err"; }
+holds() { check "'$1' is not in: $(cat "$work/out")" grep -qF -- "$1" "$work/out"; }
+
+python3 - "$work/in.wav" <<'PY'
+import math, sys, wave
+with wave.open(sys.argv[1], "wb") as file:
+    file.setnchannels(1)
+    file.setsampwidth(2)
+    file.setframerate(16000)
+    # the second half is softer than some gates, and long enough for them to close
+    file.writeframes(b"".join(int((8000 if i < 8000 else 80) * math.sin(0.06 * i))
+                              .to_bytes(2, "little", signed=True) for i in range(20000)))
+PY
+
+expect 0 "$program" presets list --json
+check "no broken preset is shipped: $(cat "$work/err")" test ! -s "$work/err"
+python3 - "$work/out" >"$work/names" <<'PY'
+import json, sys
+for line in open(sys.argv[1]):
+    row = json.loads(line)
+    assert row["about"], row
+    if row["kind"] == "voice":
+        print(row["name"])
+PY
+check "at least eight voices" test "$(wc -l <"$work/names")" -ge 8
+check "no name twice" test -z "$(sort "$work/names" | uniq -d)"
+while read -r name; do
+  expect 0 "$program" presets render "$name" "$work/in.wav" -q -o "$work/voice-$name.wav"
+done <"$work/names"
+check "no two sound alike" test "$(sha256sum "$work"/voice-*.wav | cut -d' ' -f1 | sort -u | wc -l)" = \
+  "$(wc -l <"$work/names")"
+
+# a preset and its options; options win
+expect 0 "$program" presets show duet
+holds "voice = maple"
+holds "mix = 0.5"
+expect 0 "$program" convert -q --preset duet "$work/in.wav" -o "$work/a.wav"
+check "render is convert" cmp "$work/a.wav" "$work/voice-duet.wav"
+expect 0 "$program" convert -q -V maple --mix 0.5 --gate -60 "$work/in.wav" -o "$work/b.wav"
+check "a preset is its options" cmp "$work/a.wav" "$work/b.wav"
+expect 0 "$program" convert -q --preset duet --mix 1 "$work/in.wav" -o "$work/c.wav"
+check "options go before the preset" test ! "$(cmp "$work/a.wav" "$work/c.wav")" = ""
+
+# the user's own, with a voice beside it
+mkdir -p "$XDG_DATA_HOME/meanwave/presets/mine"
+expect 0 "$program" voice mix -q birch cedar --consent "nobody's" \
+  -o "$XDG_DATA_HOME/meanwave/presets/mine/both.voice"
+printf 'about = Half and half\nvoice = both.voice\n' >"$XDG_DATA_HOME/meanwave/presets/mine/half.preset"
+printf 'prompt = rain\nseed = 7\n' >"$XDG_DATA_HOME/meanwave/presets/mine/rain.preset"
+printf 'voice = birch\nvolume = 3\n' >"$XDG_DATA_HOME/meanwave/presets/broken.preset"
+expect 0 "$program" presets list
+holds "Half and half"
+says "broken.preset, line 2: there is no key 'volume'"
+expect 0 "$program" presets render half "$work/in.wav" -q -o "$work/half.wav"
+expect 0 "$program" presets show rain --json
+holds '"prompt":"rain","seed":7'
+expect 1 "$program" presets show nothing
+says "there is no preset 'nothing'"
+expect 2 "$program" convert --preset rain "$work/in.wav" -o "$work/x.wav"
+says "the preset of a sound"
+expect 1 "$program" convert --preset broken "$work/in.wav" -o "$work/x.wav"
+expect 1 "$program" convert --preset /dev/null.preset "$work/in.wav" -o "$work/x.wav"
+expect 2 "$program" presets
+expect 2 "$program" presets render duet
+
+echo "[  PASSED  ] $passed test(s)."
+[ "$failed" = 0 ] || { echo "[  FAILED  ] $failed test(s)."; exit 1; }
