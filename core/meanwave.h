@@ -186,6 +186,85 @@ typedef struct {
 
 MW_API void mw_stream_set(mw_stream *stream, const mw_voice_controls *controls);
 
+// ---- Live ----
+//
+// A stream with a thread of its own between two rings, for sound devices and plugins:
+//
+//   mw_live_new(&live, &setup, &error); mw_live_start(live, &error);
+//   mw_live_run(live, in, out, frames);             // in every callback: copies only
+//   mw_live_free(live);
+//
+// The delay is fixed. A chunk that is late is heard as silence with soft edges, counted, and left
+// out when it comes. Without a thread (before mw_live_start) or synchronous, mw_live_run computes
+// chunks itself and gives the same bits as a thread that was never late.
+
+typedef struct mw_live mw_live;
+
+typedef struct {
+  const mw_voice_model *model;
+  const mw_voice *voice;
+  uint64_t seed;
+  unsigned rate_hz;       // of the output, and of the input with one clock
+  size_t block_frames;    // the most that is read at once as a rule; larger blocks may come late
+  double compute_ms;      // the most a chunk may take before it is late; 0: 20 ms
+  unsigned in_rate_hz;    // 0: one clock, mw_live_run. Else the input has a clock of its own, about
+                          // so fast: mw_live_write on its thread, mw_live_read on the output's
+  size_t in_block_frames; // the most that is written at once, with two clocks
+} mw_live_setup;
+
+// Not real time.
+MW_API mw_status mw_live_new(mw_live **made, const mw_live_setup *setup, mw_error *error);
+MW_API void mw_live_free(mw_live *live); // NULL is fine
+MW_API mw_status mw_live_start(mw_live *live, mw_error *error); // started already is fine
+MW_API void mw_live_stop(mw_live *live);                        // likewise
+MW_API void mw_live_reset(mw_live *live);                       // only while stopped and silent
+
+// Of the whole: the stream's, `spare` for the thread, with two clocks the resampler's.
+MW_API size_t mw_live_delay_frames(const mw_live *live);
+MW_API size_t mw_live_spare_frames(const mw_live *live);
+
+// Real time while started and not synchronous.
+MW_API void mw_live_run(mw_live *live, const float *in, float *out, size_t frames);
+MW_API size_t mw_live_write(mw_live *live, const float *in, size_t frames); // returns those taken
+MW_API void mw_live_read(mw_live *live, float *out, size_t frames);
+
+// Any thread, real time; they hold from the next frame written on, and from the first one when set
+// before it.
+MW_API void mw_live_set(mw_live *live, const mw_voice_controls *controls);
+MW_API void mw_live_set_bypass(mw_live *live, bool bypass); // the input itself, delayed
+// Free-wheeling: nobody waits, so nothing is late.
+MW_API void mw_live_set_synchronous(mw_live *live, bool synchronous);
+
+// Any thread that may wait for a chunk. The voice is of the model set last; the one before may be
+// closed when this returns.
+MW_API void mw_live_set_voice(mw_live *live, const mw_voice *voice);
+// The new model hears the input behind the old one and fades in when it has heard enough. Fails
+// with MW_ERROR_ARGUMENT when it is heard later than the first model. The old model and its voice
+// are in use until mw_live_changing (real time) is false and mw_live_settle has been called, which
+// ends a change under way at once.
+MW_API mw_status mw_live_set_model(mw_live *live, const mw_voice_model *model,
+                                   const mw_voice *voice, mw_error *error);
+MW_API bool mw_live_changing(const mw_live *live);
+MW_API void mw_live_settle(mw_live *live);
+
+typedef struct {
+  float in_peak; // since the last look, like the next three
+  float out_peak;
+  double rtf;      // time taken over time of sound
+  double worst_ms; // that one chunk took
+  float gate_gain; // 0 closed to 1 open
+  uint64_t late;   // times that sound was not there when it was due
+  uint64_t let_go_frames; // of input, never converted: the thread was far behind
+  uint64_t jumps;         // of the clocks: input or output was lost
+  double drift_ppm;       // of the output's clock against the input's
+  bool real_time;         // the thread was granted its priority
+} mw_live_view;
+
+// One thread, not the sounding one.
+MW_API void mw_live_look(mw_live *live, mw_live_view *view);
+
+// ---- Conversion of files ----
+
 typedef struct {
   const mw_voice_model *model;
   const mw_voice *voice;
