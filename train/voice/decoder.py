@@ -101,13 +101,15 @@ class Attention(nn.Module):
         self.q_norm, self.k_norm = HeadNorm(size), HeadNorm(size)
         self.to_out = nn.ModuleList([nn.Linear(heads * size, dim)])
 
-    def forward(self, x, rotary, positions, mask):
+    def forward(self, x, rotary, positions, mask, rows):
+        """The last `rows` rows ask all."""
         def split(y):
             return y.view(*y.shape[:2], self.heads, -1).transpose(1, 2)
-        q = rotary(self.q_norm(split(self.to_q(x))), positions)
+        q = rotary(self.q_norm(split(self.to_q(x[:, -rows:]))), positions[-rows:])
         k = rotary(self.k_norm(split(self.to_k(x))), positions)
-        score = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).masked_fill(~mask, -1e9)
-        out = torch.softmax(score, -1) @ split(self.to_v(x))
+        score = torch.baddbmm(torch.where(mask[-rows:], 0.0, -1e9)[None], q.flatten(0, 1),
+                              k.flatten(0, 1).transpose(-1, -2), alpha=q.shape[-1] ** -0.5)
+        out = torch.softmax(score, -1).view(*q.shape[:3], -1) @ split(self.to_v(x))
         return self.to_out[0](out.transpose(1, 2).flatten(2))
 
 
@@ -118,8 +120,7 @@ class FeedForward(nn.Module):
                                 nn.Linear(inner, dim))
 
     def forward(self, x):
-        y = self.ff[0](x)
-        return self.ff[2](0.5 * y * (1 + torch.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y ** 3))))
+        return self.ff[2](nn.functional.gelu(self.ff[0](x), approximate="tanh"))
 
 
 class Modulation(nn.Module):
@@ -144,9 +145,11 @@ class Block(nn.Module):
         self.attn = Attention(dim, heads, size)
         self.ff = FeedForward(dim, inner)
 
-    def forward(self, h, c, rotary, positions, mask):
+    def forward(self, h, c, rotary, positions, mask, rows):
+        """-> the last `rows` rows"""
         s1, g1, a1, s2, g2, a2 = self.attn_norm(c, 6)
-        h = h + a1 * self.attn(normalise(h) * (1 + g1) + s1, rotary, positions, mask)
+        heard = normalise(h) * (1 + g1) + s1
+        h = h[:, -rows:] + a1 * self.attn(heard, rotary, positions, mask, rows)
         return h + a2 * self.ff(normalise(h) * (1 + g2) + s2)
 
 
@@ -159,12 +162,37 @@ class InputEmbedding(nn.Module):
         return self.proj(torch.cat([x, timbre, spk[:, None].expand(-1, x.shape[1], -1)], -1))
 
 
+class PitchEmbedding(nn.Module):
+    """A row for each pitch, `bins` of them evenly on a logarithmic scale, straight lines between; the
+    last row is unvoiced. Not in MeanVC: it learns pitch from thousands of hours instead."""
+
+    def __init__(self, bn, bins, lowest_hz, highest_hz):
+        super().__init__()
+        self.low, self.step = math.log2(lowest_hz), math.log2(highest_hz / lowest_hz) / (bins - 1)
+        octaves = torch.arange(bins + 1)[:, None] * self.step
+        waves = octaves * torch.exp(torch.linspace(math.log(0.5), math.log(40.0), bn // 2))
+        self.weight = nn.Parameter(0.7 * torch.cat([waves.sin(), waves.cos()], 1))
+
+    def forward(self, pitch):
+        """pitch [B, T, 2]: log2 of Hz, voicing 0..1 -> [B, T, bn]"""
+        bins = len(self.weight) - 1
+        at = ((pitch[..., :1] - self.low) / self.step).clamp(0, bins - 1)
+        share = (1 - (at - torch.arange(bins, device=pitch.device)).abs()).clamp(min=0)
+        voiced = pitch[..., 1:]
+        return torch.cat([share * voiced, 1 - voiced], -1) @ self.weight
+
+
 class Decoder(nn.Module):
+    """`pitch`: None as published, else the bins and range of a pitch embedding."""
+
     def __init__(self, dim=256, depth=4, heads=4, dim_head=64, ff_mult=2, mel=80, bn=96, spk=96,
-                 chunk=8, prompt_heads=4):
+                 chunk=8, prompt_heads=4, pitch=None):
         super().__init__()
         self.config = dict(dim=dim, depth=depth, heads=heads, dim_head=dim_head, ff_mult=ff_mult,
                            mel=mel, bn=bn, spk=spk, chunk=chunk)
+        if pitch is not None:
+            self.config["pitch"] = pitch
+            self.pitch_embed = PitchEmbedding(bn, **pitch)
         self.chunk = chunk
         self.t_time_embed = TimeEmbedding(dim)
         self.r_time_embed = TimeEmbedding(dim)
@@ -180,9 +208,10 @@ class Decoder(nn.Module):
     def run(self, tokens, rows, t, r, positions, mask):
         c = self.t_time_embed(t) + self.r_time_embed(r)
         for block in self.transformer_blocks:
-            tokens = block(tokens, c, self.rotary_embed, positions, mask)
+            kept = rows if block is self.transformer_blocks[-1] else tokens.shape[1]
+            tokens = block(tokens, c, self.rotary_embed, positions, mask, kept)
         scale, shift = self.norm_out(c, 2)
-        return self.proj_out(normalise(tokens[:, -rows:]) * (1 + scale) + shift)
+        return self.proj_out(normalise(tokens) * (1 + scale) + shift)
 
     def forward(self, x, clean, timbre, spk, t, r, clean_past=5):
         """The training layout: noisy x and clean [B, T, mel] of whole sequences -> u [B, T, mel].

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the decoder: clean mel from noise, content features, a speaker vector and a prompt.
+"""Trains the decoder: mel from noise, content features, pitch, a speaker vector and a prompt.
 
   python3 train/voice/train_decoder.py --packs PACKS --work WORK [--minutes M]
 
-The content encoder hears the clip with moved formants and follows at three tenths of the rate; speaker
-vector (network fixed) and prompt come from another clip of the same speaker. Half of the steps learn
-the instantaneous velocity; after the warm-up the others learn the mean velocity by SplitMeanFlow: over
-[r, t] it equals the weighted sum over [r, s] and [s, t]. Resumes from WORK/decoder.pt.
+The content encoder hears the clip through another throat (perturb.py) and follows at a part of the
+rate, held to the phones of the aligned clips. Pitch is the clip's own. Speaker vector (network fixed)
+and prompt come from another clip of the speaker, or from elsewhere in it where there is but one. Every
+batch is used twice: first the past chunks are the recording, blurred and with noise, then what the
+network just made of them, as when it streams. Resumes from WORK/decoder.pt.
 """
 import argparse
 import math
@@ -20,61 +21,88 @@ import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import packs
-from common.mel import Mel
+from voice.cache import Features
 from voice.convert import sample, to_mel_rate
 from voice.decoder import Decoder
-from voice.encoder import Encoder, filterbank, warp_formants
+from voice.encoder import Encoder
+from voice.perturb import perturb
 from voice.speaker import Speaker
 from voice.train_encoder import SMALL
-from voice.train_speaker import by_speaker, crop
+from voice.train_speaker import crop
 
 FRAMES = 128
 PROMPT = 160
+BATCH = 10
+SIZES = dict(dim=256, heads=2, dim_head=64, depth=4, ff_mult=2, bn=SMALL["dim"], chunk=8,
+             pitch=dict(bins=64, lowest_hz=50, highest_hz=600))
+SOURCES = {"LibriSpeech train-clean-100": 0.30, "speechocean762": 0.28, "LJSpeech": 0.11,
+           "Kathleen": 0.09, "Kerstin": 0.06, "Nathalie": 0.06, "Arabic Speech Commands": 0.05,
+           "speech-to-intent-benchmark": 0.05}  # shares of the crops
 
 
-def load_encoder(work, device):
-    state = torch.load(os.path.join(work, "encoder.pt"), map_location=device)
-    net = Encoder(**SMALL).to(device)
-    net.load_state_dict({name[2:]: value for name, value in state["net"].items()
-                         if name.startswith("0.")})
-    return net
+def load_encoder(work):
+    """-> the content encoder and its phone classifier"""
+    state = torch.load(os.path.join(work, "encoder.pt"))
+    net, head = Encoder(**SMALL), torch.nn.Linear(SMALL["dim"], len(state["symbols"]))
+    torch.nn.ModuleList([net, head]).load_state_dict(state["net"])
+    return net, head
 
 
-def load_speaker(work, device):
-    net = Speaker().to(device)
-    net.load_state_dict(torch.load(os.path.join(work, "speaker.pt"), map_location=device)["net"])
+def load_speaker(work):
+    net = Speaker()
+    net.load_state_dict(torch.load(os.path.join(work, "speaker.pt"))["net"])
     return net.eval().requires_grad_(False)
 
 
 class Pairs:
-    """Clips with another clip of their speaker, in tensors the networks take."""
+    """Crops with a prompt of the same speaker and the phones where they are known."""
 
-    def __init__(self, speakers, seed, device):
-        self.speakers = {name: clips for name, clips in speakers.items() if len(clips) > 1}
-        self.names = sorted(self.speakers)
-        share = np.array([len(self.speakers[name]) ** 0.5 for name in self.names])
-        self.share = share / share.sum()
+    def __init__(self, features, work, unseen, seed):
+        self.features = features
         self.random = np.random.default_rng(seed)
-        self.mel = Mel().to(device)
-        self.device = device
+        rows = [row for row in features.rows if row["source"] in SOURCES
+                and packs.held_out(row) == unseen and row["frames"] > FRAMES + 4
+                and (row["speaker"] or row["frames"] > FRAMES + PROMPT + 50)]
+        self.rows = rows
+        self.clips = {}
+        for row in rows:
+            self.clips.setdefault(row["speaker"] or row["path"], []).append(row)
+        total = {}
+        for row in rows:
+            total[row["source"]] = total.get(row["source"], 0) + row["frames"]
+        share = np.array([SOURCES[row["source"]] * row["frames"] / total[row["source"]] for row in rows])
+        self.share = share / share.sum()
+        paths = np.load(os.path.join(work, "paths.npz"))
+        begin, path = paths["begin"], paths["path"]
+        self.paths = {frame: path[a:b] for frame, a, b in zip(paths["frame"], begin, begin[1:])}
 
-    def batch(self, size, warp=True):
-        """-> fbank [B, 131, 80], mel [B, 128, 80], prompt [B, 160, 80]"""
-        fbanks, clips, prompts = [], [], []
-        for name in self.random.choice(self.names, size, p=self.share):
-            mine = self.speakers[name]
-            a, b = self.random.choice(len(mine), 2, replace=False)
-            clip = torch.from_numpy(crop(mine[a], self.random, 130 * 160 + 400))
-            prompt = torch.from_numpy(crop(mine[b], self.random, (PROMPT - 1) * 160))
-            clip, prompt = (x / (x.abs().max() + 1e-3) * self.random.uniform(0.3, 0.9)
-                            for x in (clip, prompt))
-            fbank = filterbank(clip)
-            fbanks.append(warp_formants(fbank, self.random.uniform(0.88, 1.14)) if warp else fbank)
-            clips.append(clip)
-            prompts.append(prompt)
-        mel = self.mel(torch.stack(clips).to(self.device)).transpose(1, 2)[:, :FRAMES]
-        prompt = self.mel(torch.stack(prompts).to(self.device)).transpose(1, 2)
-        return torch.stack(fbanks).to(self.device), mel, prompt
+    def batch(self, size):
+        """-> fbank [B, 131, 80], mel [B, 128, 80], pitch [B, 128, 2], prompt [B, 160, 80],
+        phones [B, 32], -1 where unknown"""
+        random, f = self.random, self.features
+        made = [[], [], [], [], []]
+        for i in random.choice(len(self.rows), size, p=self.share):
+            row = self.rows[i]
+            start = 4 * int(random.integers(0, (row["frames"] - FRAMES - 4) // 4 + 1))
+            at = row["frame"] + start
+            made[0].append(f.fbank[at:at + FRAMES + 3])
+            made[1].append(f.mel[at:at + FRAMES])
+            made[2].append(f.pitch[at:at + FRAMES])
+            others = self.clips[row["speaker"] or row["path"]]
+            if len(others) > 1:
+                other = others[int(random.integers(len(others)))]
+                while other is row:
+                    other = others[int(random.integers(len(others)))]
+            else:  # the longer of the parts before and behind
+                before, behind = start, row["frames"] - start - FRAMES
+                other = dict(frame=row["frame"] + (0 if before > behind else start + FRAMES),
+                             frames=max(before, behind))
+            made[3].append(crop(f, other, random, PROMPT))
+            path = self.paths.get(row["frame"])
+            made[4].append(np.full(FRAMES // 4, -1) if path is None
+                           else path[start // 4:start // 4 + FRAMES // 4].astype("i8"))
+        return [torch.from_numpy(np.stack(x).astype("i8" if k == 4 else "f4"))
+                for k, x in enumerate(made)]
 
 
 def weighted(error):
@@ -83,98 +111,133 @@ def weighted(error):
     return (frame / (frame.detach() + 1e-3).sqrt()).mean()
 
 
+def blurred(mel, random):
+    """A past as the network would have made it: smoothed along time and frequency, with noise."""
+    size = len(mel)
+    smooth = torch.nn.functional.avg_pool2d(mel[:, None], (3, 3), 1, 1, count_include_pad=False)[:, 0]
+    share, noise = (torch.from_numpy(random.random((size, 1, 1)).astype("f4")) for _ in range(2))
+    return mel + share * (smooth - mel) + 0.15 * noise * torch.randn_like(mel)
+
+
+class Trainer:
+    def __init__(self, options):
+        self.options = options
+        self.encoder, self.head = load_encoder(options.work)
+        self.speaker = load_speaker(options.work)
+        self.net = Decoder(**SIZES)
+        self.all = torch.nn.ModuleList([self.net, self.encoder, self.head])
+        self.average = {name: value.clone() for name, value in self.all.state_dict().items()}
+        self.adam = torch.optim.AdamW([{"params": self.net.parameters(), "scale": 1.0},
+                                       {"params": self.encoder.parameters(), "scale": 0.25},
+                                       {"params": self.head.parameters(), "scale": 0.25}],
+                                      lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+        self.saved = os.path.join(options.work, "decoder.pt")
+        self.step, self.spent = 0, 0.0
+        if os.path.exists(self.saved):
+            state = torch.load(self.saved)
+            self.all.load_state_dict(state["all"])
+            self.average = state["average"]
+            self.adam.load_state_dict(state["adam"])
+            self.step, self.spent = state["step"], state["spent"]
+        features = Features(options.packs, options.work)
+        self.pairs = Pairs(features, options.work, False, options.seed + self.step)
+        self.unseen = Pairs(features, options.work, True, 5).batch(24)
+        self.random = np.random.default_rng(options.seed + self.step)
+        self.log = open(os.path.join(options.work, "decoder.log"), "a", buffering=1)
+        self.log.write("clips %d of %d speakers, %.2f M parameters\n"
+                       % (len(self.pairs.rows), len(self.pairs.clips),
+                          sum(p.numel() for p in self.net.parameters()) / 1e6))
+        self.begun = time.process_time() - self.spent
+
+    def rate(self):
+        progress = self.spent / 60 / self.options.minutes
+        fall = max(0.0, progress - 0.5) / 0.5
+        return 1.5e-3 * min(1, (self.step + 1) / 100) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * fall)))
+
+    def save(self):
+        """Judged and kept with averaged weights."""
+        fbank, mel, pitch, prompt, _ = self.unseen
+        own = {name: value.clone() for name, value in self.all.state_dict().items()}
+        self.all.load_state_dict(self.average)
+        with torch.no_grad():
+            spk = self.speaker(prompt.transpose(1, 2))
+            cond = to_mel_rate(self.encoder(fbank)[:, :FRAMES // 4])
+            cond = cond + self.net.pitch_embed(pitch)
+            noise = torch.randn(mel.shape, generator=torch.Generator().manual_seed(9))
+            for times in ((1.0, 0.0), (1.0, 0.8, 0.0)):
+                error = (sample(self.net, cond, spk, prompt, noise, times) - mel).abs().mean() * 57.5
+                self.log.write("step %d held-out speakers, %d steps: mel error %.2f dB\n"
+                               % (self.step, len(times) - 1, error))
+        self.all.load_state_dict(own)
+        torch.save({"all": own, "average": self.average, "adam": self.adam.state_dict(),
+                    "step": self.step, "spent": self.spent, "config": self.net.config}, self.saved)
+
+    def train_on(self, batch, spk, past):
+        """-> (the mel made in one step, detached; losses)"""
+        fbank, mel, pitch, prompt, phones = batch
+        size = len(mel)
+        # streams count content frames up to 108 before they are set back
+        features = self.encoder(perturb(fbank, self.random), int(self.random.integers(0, 109)))
+        features = features[:, :FRAMES // 4]
+        said = torch.nn.functional.cross_entropy(self.head(features).flatten(0, 1), phones.flatten(),
+                                                 ignore_index=-1)
+        cond = to_mel_rate(features) + self.net.pitch_embed(pitch)
+        timbre = self.net.timbre_encoder(cond, prompt, spk)
+        t = torch.where(torch.rand(size) < 0.8, torch.ones(size), 0.2 + 0.8 * torch.rand(size))
+        r = torch.where((t == 1) & (torch.rand(size) < 0.25), torch.rand(size), torch.zeros(size))
+        noise = torch.randn_like(mel)
+        length = t[:, None, None]
+        z = mel + length * (noise - mel)
+        u = self.net(z, past, timbre, spk, t, r)
+        made = z - length * u
+        loss = weighted(made - mel)
+        total = loss + 0.05 * said
+        self.adam.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.all.parameters(), 1.0)
+        self.adam.step()
+        return made.detach().clamp(-1, 1), {"mel": loss.item(), "phones": said.item()}
+
+    def run(self):
+        running, count = {}, 0
+        while self.spent < self.options.minutes * 60:
+            for group in self.adam.param_groups:
+                group["lr"] = group["scale"] * self.rate()
+            batch = self.pairs.batch(BATCH)
+            with torch.no_grad():
+                spk = self.speaker(batch[3].transpose(1, 2))
+            past = blurred(batch[1], self.random)
+            for turn in ("first", "second"):
+                past, losses = self.train_on(batch, spk, past)
+                losses[turn] = losses.pop("mel")
+                for name, value in losses.items():
+                    running[name] = running.get(name, 0.0) + value / (2 if name == "phones" else 1)
+            self.step += 2
+            count += 1
+            if self.step % 4 == 0:
+                for name, value in self.all.state_dict().items():
+                    self.average[name] += min(0.02, 20 / (self.step + 20)) * (value - self.average[name])
+            self.spent = time.process_time() - self.begun
+            if self.step % 50 == 0:
+                self.log.write("step %d %s seconds %.0f\n" % (self.step, " ".join(
+                    "%s %.4f" % (name, running[name] / count) for name in sorted(running)), self.spent))
+                running, count = {}, 0
+            if self.step % 400 == 0:
+                self.save()
+        self.save()
+
+
 def main():
     parse = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parse.add_argument("--packs", required=True)
     parse.add_argument("--work", required=True)
     parse.add_argument("--minutes", type=float, default=120)
-    parse.add_argument("--warm-up", type=int, default=120, help="steps of flow matching alone")
     parse.add_argument("--threads", type=int, default=1)
     parse.add_argument("--seed", type=int, default=1)
     options = parse.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoder, speaker = load_encoder(options.work, device), load_speaker(options.work, device)
-    net = Decoder(bn=encoder.dim).to(device)
-    adam = torch.optim.AdamW([{"params": net.parameters(), "scale": 1.0},
-                              {"params": encoder.parameters(), "scale": 0.3}], lr=1e-3,
-                             weight_decay=0.01)
-    saved = os.path.join(options.work, "decoder.pt")
-    step = 0
-    if os.path.exists(saved):
-        state = torch.load(saved, map_location=device)
-        net.load_state_dict(state["net"])
-        encoder.load_state_dict(state["encoder"])
-        adam.load_state_dict(state["adam"])
-        step = state["step"]
-    pairs = Pairs(by_speaker(options.packs, options.work, False), options.seed + step, device)
-    unseen = Pairs(by_speaker(options.packs, options.work, True), 5, device).batch(12, False)
-    log = open(os.path.join(options.work, "decoder.log"), "a", buffering=1)
-    log.write("speakers %d\n" % len(pairs.names))
-    begun, running, count = time.time(), {}, {}
-
-    def save():
-        fbank, mel, prompt = unseen
-        with torch.no_grad():
-            spk = speaker(prompt.transpose(1, 2))
-            cond = to_mel_rate(encoder(fbank)[:, :FRAMES // 4])
-            noise = torch.randn(mel.shape, generator=torch.Generator().manual_seed(9)).to(device)
-            for times in ((1.0, 0.0), (1.0, 0.8, 0.0)):
-                error = (sample(net, cond, spk, prompt, noise, times) - mel).abs().mean() * 57.5
-                log.write("step %d held-out speakers, %d steps: mel error %.2f dB\n"
-                          % (step, len(times) - 1, error))
-        torch.save({"net": net.state_dict(), "encoder": encoder.state_dict(),
-                    "adam": adam.state_dict(), "step": step}, saved)
-
-    while time.time() - begun < options.minutes * 60:
-        progress = (time.time() - begun) / 60 / options.minutes
-        for group in adam.param_groups:
-            group["lr"] = group["scale"] * 1.5e-3 * min(1, (step + 1) / 50) * (
-                0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        fbank, mel, prompt = pairs.batch(8)
-        with torch.no_grad():
-            spk = speaker(prompt.transpose(1, 2))
-        # streams count content frames up to 108 before they are set back
-        position = int(pairs.random.integers(0, 109))
-        cond = to_mel_rate(encoder(fbank, position)[:, :FRAMES // 4])
-        timbre = net.timbre_encoder(cond, prompt, spk)
-        size = len(mel)
-        noise = torch.randn_like(mel)
-        clean = mel + 0.06 * torch.rand(size, 1, 1, device=device) * torch.randn_like(mel)
-        draw = torch.sigmoid(torch.randn(2, size, device=device) - 0.4)
-        t, r = draw.max(0).values, draw.min(0).values
-        whole = torch.rand(size, device=device) < 0.4
-        t = torch.where(whole, torch.ones_like(t), t)
-        velocity = noise - mel
-        z = mel + t[:, None, None] * velocity
-        mean = step >= options.warm_up and step % 2 == 1
-        if mean:
-            r = torch.where(whole, torch.zeros_like(r), r)
-            s = r + (t - r) * torch.rand(size, device=device)
-            with torch.no_grad():
-                first = net(z, clean, timbre, spk, t, s)
-                second = net(z - (t - s)[:, None, None] * first, clean, timbre, spk, s, r)
-                share = ((t - s) / (t - r).clamp(min=1e-4))[:, None, None]
-                target = share * first + (1 - share) * second
-        else:
-            r, target = t, velocity
-        loss = weighted(net(z, clean, timbre, spk, t, r) - target)
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(list(net.parameters()) + list(encoder.parameters()), 1.0)
-        adam.step()
-        step += 1
-        running[mean] = running.get(mean, 0.0) + loss.item()
-        count[mean] = count.get(mean, 0) + 1
-        if step % 50 == 0:
-            log.write("step %d %s seconds %.0f\n" % (step, " ".join(
-                "%s %.4f" % ("mean" if kind else "flow", running[kind] / count[kind])
-                for kind in sorted(running)), time.time() - begun))
-            running, count = {}, {}
-        if step % 250 == 0:
-            save()
-    save()
+    Trainer(options).run()
 
 
 if __name__ == "__main__":

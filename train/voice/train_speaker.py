@@ -17,40 +17,48 @@ import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import packs
-from common.mel import Mel
+from voice.cache import Features
 from voice.speaker import Speaker
 
 FRAMES = 200
+BATCH = 48
 
 
-def by_speaker(folder, work, unseen):
-    """-> {speaker: [(samples, row), ...]}; clips without a speaker's name are one speaker's alone
-    only in LibriSpeech, elsewhere they are left out."""
+def by_speaker(features, unseen):
+    """-> {speaker: [row, ...]}; clips without a speaker's name are left out."""
     found = {}
-    for name in packs.SPEECH:
-        samples, rows = packs.open_pack(folder, work, name)
-        for row in rows:
-            if row["speaker"] and row["samples"] > 16000 and packs.held_out(row) == unseen:
-                found.setdefault(row["speaker"], []).append((samples, row))
+    for row in features.rows:
+        if row["speaker"] and packs.held_out(row) == unseen:
+            found.setdefault(row["speaker"], []).append(row)
     return found
 
 
-def crop(clip, random, count=FRAMES * 160):
-    samples, row = clip
-    start = row["offset"] + int(random.integers(0, max(1, row["samples"] - count)))
-    part = samples[start:min(start + count, row["offset"] + row["samples"])].astype("f4") / 32768
-    return np.resize(part, count) if len(part) < count else part
+def crop(features, row, random, count=FRAMES):
+    """-> mel [count, 80] from anywhere in the clip, a short clip repeated"""
+    start = row["frame"] + int(random.integers(0, max(1, row["frames"] - count)))
+    part = features.mel[start:min(start + count, row["frame"] + row["frames"])].astype("f4")
+    return np.resize(part, (count, 80)) if len(part) < count else part
 
 
-def equal_error(speakers, net, mel, random, device):
+def other_room(mel, random):
+    """mel [B, T, 80] -> the same through another microphone and over a floor of noise"""
+    size = len(mel)
+    cosines = np.cos(np.pi * (np.arange(80) + 0.5) * np.arange(5)[:, None] / 80)
+    curve = torch.from_numpy((random.standard_normal((size, 5)) * 0.04 @ cosines).astype("f4"))[:, None]
+    floor = torch.from_numpy(random.uniform(-1.2, -0.3, (size, 1, 1)).astype("f4"))
+    floor = floor + curve + 0.08 * torch.randn(mel.shape)
+    return torch.logaddexp(13.2 * (mel + curve), 13.2 * floor) / 13.2  # powers: 57.5 dB a unit
+
+
+def equal_error(speakers, net, features, random):
     vectors, owners = [], []
     with torch.no_grad():
         for owner, clips in speakers.items():
             if len(clips) < 2:
                 continue
             for i in random.permutation(len(clips))[:4]:
-                part = torch.from_numpy(crop(clips[i], random, 48000))[None].to(device)
-                vectors.append(torch.nn.functional.normalize(net(mel(part)))[0].cpu().numpy())
+                part = torch.from_numpy(crop(features, clips[i], random, 300).T[None])
+                vectors.append(torch.nn.functional.normalize(net(part))[0].numpy())
                 owners.append(owner)
     score = np.stack(vectors) @ np.stack(vectors).T
     same = np.array(owners)[:, None] == np.array(owners)[None]
@@ -72,48 +80,46 @@ def main():
     options = parse.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    speakers = by_speaker(options.packs, options.work, False)
-    unseen = by_speaker(options.packs, options.work, True)
+    features = Features(options.packs, options.work)
+    speakers, unseen = by_speaker(features, False), by_speaker(features, True)
     names = sorted(speakers)
-    net, mel = Speaker().to(device), Mel().to(device)
-    centres = torch.nn.Parameter(torch.randn(len(names), net.config["out"], device=device) * 0.1)
+    net = Speaker()
+    centres = torch.nn.Parameter(torch.randn(len(names), net.config["out"]) * 0.1)
     adam = torch.optim.AdamW(list(net.parameters()) + [centres], lr=1e-3, weight_decay=2e-2)
     saved = os.path.join(options.work, "speaker.pt")
-    step = 0
+    step, spent = 0, 0.0
     if os.path.exists(saved):
-        state = torch.load(saved, map_location=device)
+        state = torch.load(saved)
         net.load_state_dict(state["net"])
         centres.data.copy_(state["centres"])
         adam.load_state_dict(state["adam"])
-        step = state["step"]
+        step, spent = state["step"], state["spent"]
     random = np.random.default_rng(options.seed + step)
     log = open(os.path.join(options.work, "speaker.log"), "a", buffering=1)
     log.write("speakers %d, held out %d\n" % (len(names), len(unseen)))
-    begun, running, hits, count = time.time(), 0.0, 0.0, 0
+    begun, running, hits, count = time.process_time() - spent, 0.0, 0.0, 0
 
     def save():
         net.eval()
-        rate, owners = equal_error(unseen, net, mel, np.random.default_rng(3), device)
+        rate, owners = equal_error(unseen, net, features, np.random.default_rng(3))
         net.train()
         log.write("step %d equal error %.1f %% on %d held-out speakers\n" % (step, 100 * rate, owners))
         torch.save({"net": net.state_dict(), "centres": centres.data, "adam": adam.state_dict(),
-                    "step": step, "config": net.config}, saved)
+                    "step": step, "spent": spent, "config": net.config}, saved)
 
-    while time.time() - begun < options.minutes * 60:
-        progress = (time.time() - begun) / 60 / options.minutes
+    while spent < options.minutes * 60:
+        progress = spent / 60 / options.minutes
         for group in adam.param_groups:
-            group["lr"] = 3e-3 * min(1, (step + 1) / 30) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        owner = random.integers(0, len(names), 32)
+            group["lr"] = 3e-3 * min(1, (step + 1) / 30) * (
+                0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+        owner = random.integers(0, len(names), BATCH)
         parts = []
         for i in owner:
             clips = speakers[names[i]]
-            part = crop(clips[random.integers(0, len(clips))], random)
-            part = part + random.standard_normal(len(part)).astype("f4") * part.std() * 10 ** (
-                -random.uniform(15, 50) / 20)
-            parts.append(part.astype("f4"))
-        owner = torch.from_numpy(owner).to(device)
-        vectors = torch.nn.functional.normalize(net(mel(torch.from_numpy(np.stack(parts)).to(device))))
+            parts.append(crop(features, clips[random.integers(0, len(clips))], random))
+        owner = torch.from_numpy(owner)
+        heard = other_room(torch.from_numpy(np.stack(parts)), random).transpose(1, 2)
+        vectors = torch.nn.functional.normalize(net(heard))
         cosine = vectors @ torch.nn.functional.normalize(centres).T
         margin = 0.2 * min(1.0, step / 300)
         mine = torch.nn.functional.one_hot(owner, len(names)).bool()
@@ -124,9 +130,10 @@ def main():
         adam.step()
         hits += (cosine.argmax(1) == owner).float().mean().item()
         step, running, count = step + 1, running + loss.item(), count + 1
-        if step % 25 == 0:
+        spent = time.process_time() - begun
+        if step % 50 == 0:
             log.write("step %d loss %.3f right %.3f seconds %.0f\n"
-                      % (step, running / count, hits / count, time.time() - begun))
+                      % (step, running / count, hits / count, spent))
             running, hits, count = 0.0, 0.0, 0
         if step % 500 == 0:
             save()
