@@ -4,31 +4,45 @@
 //
 //   samples   640 n / 4 new ones behind the last 720: a window of 4 (n / 4 - 1) + 7 filterbank
 //   frames encoder   n / 4 content frames stretch   straight lines from the last content frame
-//   before: new frame k lands on row 4 k + 3 decoder   n mel frames in -1..1 vocoder   (mel + 1) /
-//   2, with the 3 frames before; joined by a cross-fade of 2 hops
+//   before: new frame k lands on row 4 k + 3 pitch   where the decoder wants it: each row's, moved
+//   from the source's running mean to the voice's decoder   n mel frames in -1..1 vocoder   (mel +
+//   1) / 2, with the 3 frames before; joined by a cross-fade of 2 hops
 #include "convert.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
 #include "fbank.h"
+#include "pitch.h"
 #include "random.h"
 
-enum { KEPT_SAMPLES = 720, VOCODER_OVERLAP = 3, STRETCH = 4 };
+// Samples before the window that the first row's pitch looks at; later rows look 360 ahead, less
+// than the filterbank does.
+enum { KEPT_SAMPLES = 720, BEFORE_SAMPLES = PITCH_WINDOW / 2, VOCODER_OVERLAP = 3, STRETCH = 4 };
+
+// The running mean of the source's pitch begins as MEAN_FIRST frames of 150 Hz, and forgets what is
+// more than MEAN_MOST voiced frames ago.
+enum { MEAN_FIRST = 10, MEAN_MOST = 1000 };
+#define MEAN_FIRST_OCTAVES 7.2288187f
 
 struct converter {
   converter_model m;
   arena *memory;
   fbank *analysis;
   asr_state *encoder;
+  pitch_tracker *pitch; // NULL when the decoder is not told
+  float pitch_mean;     // of the source, octaves
+  float pitch_weight;   // voiced frames in it
+  float semitones;
   flow_vc_state *decoder;
   vocos_stream *vocoder;
   size_t content_frames; // a chunk: n / 4
   size_t reset_chunks;
   size_t chunks; // done
   random_stream random;
-  float *window;   // samples
+  float *window;   // samples: BEFORE_SAMPLES, then the window
   float *fbank;    // [window frames, 80]
   float *features; // [1 + content_frames, width]: the last one before, then the new ones
   float *content;  // [n, width]
@@ -66,7 +80,7 @@ mw_status converter_new(converter **made, const converter_model *model,
   c->m = *model;
   c->content_frames = n / STRETCH;
   c->reset_chunks = reset_chunks;
-  c->window = arena_floats(c->memory, KEPT_SAMPLES + n * FBANK_SHIFT);
+  c->window = arena_floats(c->memory, BEFORE_SAMPLES + KEPT_SAMPLES + n * FBANK_SHIFT);
   c->features = arena_floats(c->memory, (1 + c->content_frames) * width);
   c->content = arena_floats(c->memory, n * width);
   c->noise = arena_floats(c->memory, n * mel);
@@ -74,6 +88,8 @@ mw_status converter_new(converter **made, const converter_model *model,
   status = fbank_new(&c->analysis, error);
   if (status == MW_OK)
     status = asr_state_new(&c->encoder, model->encoder, c->content_frames, false, error);
+  if (status == MW_OK && flow_vc_wants_pitch(model->decoder))
+    status = pitch_tracker_new(&c->pitch, error);
   if (status == MW_OK)
     status = flow_vc_state_new(&c->decoder, model->decoder, model->schedule, longest_prompt_frames,
                                error);
@@ -98,6 +114,7 @@ void converter_free(converter *c)
   if (c == NULL) return;
   fbank_free(c->analysis);
   asr_state_free(c->encoder);
+  pitch_tracker_free(c->pitch);
   flow_vc_state_free(c->decoder);
   vocos_stream_free(c->vocoder);
   arena_free(c->memory);
@@ -108,9 +125,23 @@ void converter_reset(converter *c, uint64_t seed)
 {
   c->chunks = 0;
   random_seed(&c->random, seed);
+  memset(c->window, 0, BEFORE_SAMPLES * sizeof(float));
   asr_reset(c->encoder);
+  if (c->pitch != NULL) pitch_tracker_reset(c->pitch);
+  c->pitch_mean = MEAN_FIRST_OCTAVES;
+  c->pitch_weight = MEAN_FIRST;
   flow_vc_reset(c->decoder);
   vocos_stream_reset(c->vocoder);
+}
+
+bool converter_moves_pitch(const converter *c)
+{
+  return c->pitch != NULL;
+}
+
+void converter_set_pitch(converter *c, float semitones)
+{
+  c->semitones = semitones;
 }
 
 size_t converter_chunk(const converter *c)
@@ -143,6 +174,21 @@ static void stretch(converter *c)
   memcpy(c->features, c->features + c->content_frames * width, width * sizeof(float));
 }
 
+// Row i is centred on the window's sample 160 i.
+static void add_pitch(converter *c, const flow_vc_voice *voice)
+{
+  float target = flow_vc_voice_pitch(voice);
+  size_t width = asr_encoder_width(c->m.encoder);
+  for (size_t i = 0; i < STRETCH * c->content_frames; i++) {
+    pitch_value heard = pitch_track(c->pitch, c->window + i * FBANK_SHIFT);
+    c->pitch_weight = fminf(c->pitch_weight + heard.voicing, MEAN_MOST);
+    c->pitch_mean += heard.voicing / c->pitch_weight * (heard.octaves - c->pitch_mean);
+    float moved = isfinite(target) ? heard.octaves - c->pitch_mean + target : heard.octaves;
+    flow_vc_add_pitch(c->m.decoder, moved + c->semitones / 12.0f, heard.voicing,
+                      c->content + i * width);
+  }
+}
+
 // Positions run into the thousands otherwise; both networks care about differences only.
 static void set_back(converter *c)
 {
@@ -158,13 +204,16 @@ void converter_step(converter *c, const flow_vc_voice *voice, const float *sampl
   size_t count = n * flow_vc_mel(c->m.decoder);
   size_t wanted = converter_wanted(c);
   size_t window = KEPT_SAMPLES + n * FBANK_SHIFT;
+  float *heard = c->window + BEFORE_SAMPLES;
   set_back(c);
-  memcpy(c->window + window - wanted, samples, wanted * sizeof(float));
-  fbank_run(c->analysis, c->window, window, c->fbank);
-  memmove(c->window, c->window + window - KEPT_SAMPLES, KEPT_SAMPLES * sizeof(float));
+  memcpy(heard + window - wanted, samples, wanted * sizeof(float));
+  fbank_run(c->analysis, heard, window, c->fbank);
   asr_run(c->encoder, c->fbank, asr_window_frames(c->encoder),
           c->features + asr_encoder_width(c->m.encoder));
   stretch(c);
+  if (c->pitch != NULL) add_pitch(c, voice);
+  memmove(c->window, c->window + n * FBANK_SHIFT,
+          (BEFORE_SAMPLES + KEPT_SAMPLES) * sizeof(float));
   if (noise == NULL) {
     random_normal(&c->random, c->noise, count);
     noise = c->noise;

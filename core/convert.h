@@ -27,6 +27,11 @@ mw_status converter_new(converter **made, const converter_model *model,
 void converter_free(converter *c);
 void converter_reset(converter *c, uint64_t seed);
 
+// Real time. Whether the model is told its pitch, and how far that is moved, from the next chunk
+// on: the voice speaks in its own mean plus `semitones`. Without a voice's mean, in the source's.
+bool converter_moves_pitch(const converter *c);
+void converter_set_pitch(converter *c, float semitones);
+
 size_t converter_chunk(const converter *c);    // samples a step takes, but for the first
 size_t converter_wanted(const converter *c);   // samples the next step takes
 size_t converter_returned(const converter *c); // samples the next step writes

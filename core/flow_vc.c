@@ -150,6 +150,28 @@ static mw_status read_ends(flow_vc *f, const weights_view *view, mw_error *error
   return status;
 }
 
+static mw_status read_pitch(flow_vc *f, const weights_view *view, mw_error *error)
+{
+  const tensor *t;
+  float range[2];
+  if (weights_view_find(view, "pitch_embed.weight") == NULL) return MW_OK;
+  mw_status status =
+      weights_need(&t, view, "pitch_embed.weight", 2, (size_t[]){ANY_SIZE, f->content}, error);
+  if (status == MW_OK)
+    status = weights_read(view, "pitch_embed.range", 1, (size_t[]){2}, range, error);
+  if (status != MW_OK) return status;
+  if (t->shape[0] < 3 || !(range[0] >= 1.0f && range[1] > range[0]))
+    return mw_fail(error, MW_ERROR_MODEL, "%s: %zu rows for a pitch of %g to %g Hz",
+                   weights_path(view->file), t->shape[0], (double)range[0], (double)range[1]);
+  f->pitch = arena_floats(f->memory, t->count);
+  if (f->pitch == NULL) return mw_fail_memory(error, "reading the decoder");
+  tensor_read(t, 0, t->count, f->pitch);
+  f->pitch_bins = t->shape[0] - 1;
+  f->pitch_lowest = log2f(range[0]);
+  f->pitch_step = (log2f(range[1]) - f->pitch_lowest) / (float)(f->pitch_bins - 1);
+  return MW_OK;
+}
+
 mw_status flow_vc_load(flow_vc **loaded, const weights_view *view, size_t chunk_frames,
                        mw_error *error)
 {
@@ -171,6 +193,7 @@ mw_status flow_vc_load(flow_vc **loaded, const weights_view *view, size_t chunk_
                        weights_path(view->file));
   }
   if (status == MW_OK) status = read_ends(f, view, error);
+  if (status == MW_OK) status = read_pitch(f, view, error);
   for (size_t i = 0; status == MW_OK && i < f->depth; i++) status = read_block(f, i, view, error);
   if (status != MW_OK) {
     flow_vc_free(f);
@@ -204,6 +227,26 @@ void flow_vc_free(flow_vc *f)
   }
   arena_free(f->memory);
   free(f);
+}
+
+bool flow_vc_wants_pitch(const flow_vc *f)
+{
+  return f->pitch_bins > 0;
+}
+
+void flow_vc_add_pitch(const flow_vc *f, float octaves, float voicing, float *content)
+{
+  size_t n = f->content;
+  float last = (float)(f->pitch_bins - 1);
+  float at = fmaxf(0.0f, fminf(last, (octaves - f->pitch_lowest) / f->pitch_step));
+  size_t below = at < last ? (size_t)at : f->pitch_bins - 2;
+  float share = at - (float)below;
+  const float *row = f->pitch + below * n;
+  const float *unvoiced = f->pitch + f->pitch_bins * n;
+  for (size_t i = 0; i < n; i++) {
+    float voiced = (1.0f - share) * row[i] + share * row[n + i];
+    content[i] += voicing * voiced + (1.0f - voicing) * unvoiced[i];
+  }
 }
 
 size_t flow_vc_chunk_frames(const flow_vc *f)
@@ -244,8 +287,19 @@ mw_status flow_vc_voice_new(flow_vc_voice **made, const flow_vc *f, const float 
     return status;
   }
   matrix_run(f->embed_speaker, speaker, f->speaker, 1, v->embedded, f->dim, NULL, NULL);
+  v->pitch = NAN;
   *made = v;
   return MW_OK;
+}
+
+void flow_vc_voice_set_pitch(flow_vc_voice *v, float octaves)
+{
+  v->pitch = octaves;
+}
+
+float flow_vc_voice_pitch(const flow_vc_voice *v)
+{
+  return v->pitch;
 }
 
 void flow_vc_voice_free(flow_vc_voice *v)

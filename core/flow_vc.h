@@ -21,12 +21,21 @@ size_t flow_vc_mel(const flow_vc *f);
 size_t flow_vc_content(const flow_vc *f);
 size_t flow_vc_speaker(const flow_vc *f);
 
+// Our own models are told the pitch of each row ("pitch_embed.weight" [bins + 1, content], the last
+// row unvoiced; "pitch_embed.range" [2] in Hz); the published ones are not.
+bool flow_vc_wants_pitch(const flow_vc *f);
+// Real time. Adds a row's pitch, log2 of Hz and voicing in 0..1, to its content.
+void flow_vc_add_pitch(const flow_vc *f, float octaves, float voicing, float *content);
+
 // A target: speaker embedding [speaker] and reference mel [frames, mel] in -1..1, folded. Not real
 // time.
 typedef struct flow_vc_voice flow_vc_voice;
 mw_status flow_vc_voice_new(flow_vc_voice **made, const flow_vc *f, const float *speaker,
                             const float *prompt, size_t prompt_frames, mw_error *error);
 void flow_vc_voice_free(flow_vc_voice *v);
+// The mean pitch the voice speaks with, log2 of Hz; NAN, as it is at first, when unknown.
+void flow_vc_voice_set_pitch(flow_vc_voice *v, float octaves);
+float flow_vc_voice_pitch(const flow_vc_voice *v);
 
 // Times t_0 > t_1 > ... > t_steps of a sampling, with every modulation they fix. Not real time.
 typedef struct flow_vc_schedule flow_vc_schedule;

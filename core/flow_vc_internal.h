@@ -39,12 +39,17 @@ struct flow_vc {
   matrix *time_out[2];      // [dim, dim]
   matrix *final_modulation; // [2 dim, dim]: scale, shift
   matrix *out;              // [mel, dim]
+  size_t pitch_bins;        // 0: it is not told
+  float *pitch;             // [bins + 1, content], evenly in octaves; the last row is unvoiced
+  float pitch_lowest;       // octaves of the first row
+  float pitch_step;         // octaves from row to row
   flow_block blocks[FLOW_VC_DEPTH_LIMIT];
 };
 
 struct flow_vc_voice {
   timbre_prompt *prompt;
   float *embedded; // [dim]: the speaker's share of the input projection, bias included
+  float pitch;     // mean, log2 of Hz; NAN when unknown
 };
 
 struct flow_vc_schedule {

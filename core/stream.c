@@ -158,6 +158,7 @@ void mw_stream_set_gain(mw_stream *s, float gain_db)
 void mw_stream_set_pitch(mw_stream *s, float semitones)
 {
   s->semitones = within(semitones, -24.0f, 24.0f, 0.0f);
+  converter_set_pitch(s->loop, s->semitones);
 }
 
 void mw_stream_set_gate(mw_stream *s, float threshold_db)

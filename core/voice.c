@@ -16,6 +16,7 @@ mw_status voice_new(mw_voice **made, const mw_voice_model *m, size_t prompt_fram
   v->speaker = flow_vc_speaker(m->decoder);
   v->mel = flow_vc_mel(m->decoder);
   v->prompt_frames = prompt_frames;
+  v->pitch = NAN;
   memcpy(v->speaker_space, m->speaker_space, sizeof v->speaker_space);
   v->embedding = malloc((v->speaker + 1) * sizeof(float));
   v->prompt = malloc((prompt_frames * v->mel + 1) * sizeof(float));
@@ -36,10 +37,24 @@ void mw_voice_close(mw_voice *v)
   free(v);
 }
 
+mw_status voice_read_pitch(mw_voice *v, const weights_view *view, mw_error *error)
+{
+  static const float LOWEST = 3.0f;
+  static const float HIGHEST = 13.0f; // octaves: 8 Hz to 8 kHz
+  if (weights_view_find(view, "pitch") == NULL) return MW_OK;
+  mw_status status = weights_read(view, "pitch", 1, (size_t[]){1}, &v->pitch, error);
+  if (status == MW_OK && !isnan(v->pitch) && !(v->pitch >= LOWEST && v->pitch <= HIGHEST))
+    status = mw_fail(error, MW_ERROR_FORMAT, "%s: a voice with a pitch of 2^%g Hz",
+                     weights_path(view->file), (double)v->pitch);
+  return status;
+}
+
 mw_status voice_fold(mw_voice *v, const mw_voice_model *m, mw_error *error)
 {
-  return flow_vc_voice_new(&v->folded, m->decoder, v->embedding, v->prompt, v->prompt_frames,
-                           error);
+  mw_status status = flow_vc_voice_new(&v->folded, m->decoder, v->embedding, v->prompt,
+                                       v->prompt_frames, error);
+  if (status == MW_OK) flow_vc_voice_set_pitch(v->folded, v->pitch);
+  return status;
 }
 
 const char *mw_voice_name(const mw_voice *v)
@@ -63,7 +78,8 @@ double mw_voice_seconds(const mw_voice *v)
   return (double)v->prompt_frames / FRAMES_PER_SECOND;
 }
 
-// A voice of the bundle: "voices.NAME.embedding" and "voices.NAME.prompt".
+// A voice of the bundle: "voices.NAME.embedding", "voices.NAME.prompt" and perhaps
+// "voices.NAME.pitch".
 static mw_status read_own(mw_voice **read, const mw_voice_model *m, const char *name,
                           mw_error *error)
 {
@@ -86,8 +102,9 @@ static mw_status read_own(mw_voice **read, const mw_voice_model *m, const char *
   if (status != MW_OK) return status;
   tensor_read(embedding, 0, embedding->count, (*read)->embedding);
   tensor_read(prompt, 0, prompt->count, (*read)->prompt);
+  status = voice_read_pitch(*read, &view, error);
   snprintf((*read)->name, sizeof(*read)->name, "%s", name);
-  return MW_OK;
+  return status;
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -143,6 +160,7 @@ mw_status mw_voice_make(mw_voice **made, const mw_voice_model *m, const char *co
     sha256 hash;
     sha256_start(&hash);
     memset(v->embedding, 0, v->speaker * sizeof(float));
+    v->pitch = 0.0f;
     for (size_t i = 0, done = 0; i < count; i++) {
       // all of each when it fits, else equal room for those that are left
       size_t share = heard[i]->prompt_frames;
@@ -152,6 +170,7 @@ mw_status mw_voice_make(mw_voice **made, const mw_voice_model *m, const char *co
       v->prompt_frames = done;
       for (size_t k = 0; k < v->speaker; k++)
         v->embedding[k] += heard[i]->embedding[k] / (float)count;
+      v->pitch += heard[i]->pitch / (float)count; // NAN when one is
       sha256_add(&hash, heard[i]->source, strlen(heard[i]->source));
     }
     sha256_finish(&hash, v->source);
@@ -175,6 +194,7 @@ mw_status mw_voice_mix(mw_voice **mixed, const mw_voice_model *m, const mw_voice
   if (status != MW_OK) return status;
   for (size_t k = 0; k < v->speaker; k++)
     v->embedding[k] = (float)((1.0 - share) * a->embedding[k] + share * b->embedding[k]);
+  v->pitch = (float)((1.0 - share) * a->pitch + share * b->pitch);
   memcpy(v->prompt, a->prompt, from_a * v->mel * sizeof(float));
   memcpy(v->prompt + from_a * v->mel, b->prompt, from_b * v->mel * sizeof(float));
   snprintf(v->name, sizeof v->name, "%.50s and %.50s", a->name, b->name);

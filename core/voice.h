@@ -19,6 +19,7 @@ struct mw_voice {
   size_t prompt_frames;
   float *embedding; // [speaker]
   float *prompt;    // [prompt_frames, mel], -1..1
+  float pitch;      // mean, log2 of Hz; NAN when unknown
   flow_vc_voice *folded;
 };
 
@@ -26,6 +27,9 @@ struct mw_voice {
 mw_status voice_new(mw_voice **made, const mw_voice_model *model, size_t prompt_frames,
                     mw_error *error);
 mw_status voice_fold(mw_voice *v, const mw_voice_model *model, mw_error *error);
+
+// "pitch" [1], log2 of Hz, when the view has it.
+mw_status voice_read_pitch(mw_voice *v, const weights_view *view, mw_error *error);
 
 // A .voice file, made by a model with the same speaker space.
 mw_status voice_read(mw_voice **read, const mw_voice_model *model, const char *path,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// .voice files: safetensors with F32 "embedding" [speaker] and "prompt" [frames, mel], and in
-// __metadata__ format, name, source_sha256, consent and speaker_space, which says for which models
-// the embedding means something.
+// .voice files: safetensors with F32 "embedding" [speaker], "pitch" [1] (mean, log2 of Hz; may lack)
+// and "prompt" [frames, mel], and in __metadata__ format, name, source_sha256, consent and
+// speaker_space, which says for which models the embedding means something.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -51,6 +51,7 @@ mw_status voice_read(mw_voice **read, const mw_voice_model *m, const char *path,
   if (status == MW_OK) status = voice_new(&v, m, prompt->shape[0], error);
   if (status == MW_OK)
     status = weights_read(&view, "embedding", 1, &v->speaker, v->embedding, error);
+  if (status == MW_OK) status = voice_read_pitch(v, &view, error);
   if (status == MW_OK) {
     tensor_read(prompt, 0, prompt->count, v->prompt);
     if (!all_finite(v->embedding, v->speaker) || !all_finite(v->prompt, prompt->count))
@@ -77,7 +78,8 @@ static bool write_header(FILE *file, const mw_voice *v, const char *name, const 
                                      {"consent", consent},
                                      {"speaker_space", v->speaker_space}};
   size_t first = v->speaker * sizeof(float);
-  size_t all = first + v->prompt_frames * v->mel * sizeof(float);
+  size_t second = first + sizeof(float);
+  size_t all = second + v->prompt_frames * v->mel * sizeof(float);
   unsigned char length[8] = {0};
   fwrite(length, 1, sizeof length, file);
   fputs("{\"__metadata__\":{", file);
@@ -89,8 +91,9 @@ static bool write_header(FILE *file, const mw_voice *v, const char *name, const 
   }
   fprintf(file,
           "},\"embedding\":{\"dtype\":\"F32\",\"shape\":[%zu],\"data_offsets\":[0,%zu]},"
+          "\"pitch\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[%zu,%zu]},"
           "\"prompt\":{\"dtype\":\"F32\",\"shape\":[%zu,%zu],\"data_offsets\":[%zu,%zu]}}",
-          v->speaker, first, v->prompt_frames, v->mel, first, all);
+          v->speaker, first, first, second, v->prompt_frames, v->mel, second, all);
   long end = ftell(file);
   while (end > 0 && end % 8 != 0) {
     fputc(' ', file);
@@ -118,6 +121,7 @@ mw_status mw_voice_save(const mw_voice *v, const char *path, const char *name, c
   if (file == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
   bool good = write_header(file, v, name, consent);
   good = fwrite(v->embedding, sizeof(float), v->speaker, file) == v->speaker && good;
+  good = fwrite(&v->pitch, sizeof(float), 1, file) == 1 && good;
   size_t count = v->prompt_frames * v->mel;
   good = fwrite(v->prompt, sizeof(float), count, file) == count && good;
   good = fflush(file) == 0 && good;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "mel.h"
+#include "pitch.h"
 #include "speaker.h"
 #include "voice.h"
 #include "wavfile.h"
@@ -109,6 +110,8 @@ static mw_status study(mw_voice **made, const mw_voice_model *m, const sound *s,
   if (status == MW_OK) {
     mel_run(analysis, s->samples, s->frames, v->prompt);
     status = hear(&e, s, v->prompt, v->prompt_frames, v->embedding, error);
+    if (status == MW_OK && flow_vc_wants_pitch(m->decoder))
+      status = pitch_mean(&v->pitch, s->samples, s->frames, error);
   }
   if (status != MW_OK) {
     mw_voice_close(v);
