@@ -28,6 +28,7 @@ void golden_fbank(golden_run *run);
 void golden_mel_meanvc(golden_run *run);
 void golden_mel_meanvc2(golden_run *run);
 void golden_mel_meanaudio(golden_run *run);
+void golden_pitch(golden_run *run);
 void golden_normal_noise(golden_run *run);
 void golden_containers(golden_run *run);
 void golden_flow_transformer(golden_run *run);
@@ -49,5 +50,6 @@ void golden_asr_narrow(golden_run *run);
 void golden_timbre(golden_run *run);
 void golden_decoder_single(golden_run *run);
 void golden_decoder_stream(golden_run *run);
+void golden_decoder_pitch(golden_run *run);
 
 #endif

@@ -184,3 +184,21 @@ void golden_decoder_stream(golden_run *run)
   }
   close_decoder(&d);
 }
+
+void golden_decoder_pitch(golden_run *run)
+{
+  decoder d;
+  npy noise;
+  npy pitch;
+  if (open_decoder(run, &d) && golden_input(run, &noise, "noise.npy") &&
+      golden_input(run, &pitch, "pitch.npy")) {
+    size_t width = flow_vc_content(d.f);
+    for (size_t i = 0; i < pitch.shape[0]; i++)
+      flow_vc_add_pitch(d.f, pitch.values[2 * i], pitch.values[2 * i + 1],
+                        d.content.values + i * width);
+    compare_stream(run, &d, &noise, 1, noise.shape[0], 0, 0, "x_steps1.npy");
+    npy_free(&noise);
+    npy_free(&pitch);
+  }
+  close_decoder(&d);
+}

@@ -6,9 +6,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fbank.h"
 #include "mel.h"
+#include "pitch.h"
 #include "random.h"
 
 static void compare_fbank(golden_run *run, fbank *f, const char *wav_file, const char *file)
@@ -89,4 +91,34 @@ void golden_normal_noise(golden_run *run)
     golden_compare(run, json_string_or(json_get(item, "file"), ""), out, count, 1e-6);
     free(out);
   }
+}
+
+// Frame after frame, with silence before and behind, as the recording's whole was tracked.
+void golden_pitch(golden_run *run)
+{
+  enum { HOP = 160, HALF = PITCH_WINDOW / 2 };
+  npy wav;
+  pitch_tracker *p = NULL;
+  if (!golden_input(run, &wav, "samples.npy")) return;
+  size_t frames = 1 + wav.count / HOP;
+  float *padded = calloc(wav.count + PITCH_WINDOW + HOP, sizeof(float));
+  float *octaves = malloc(frames * sizeof(float));
+  float *voicing = malloc(frames * sizeof(float));
+  if (pitch_tracker_new(&p, NULL) == MW_OK) {
+    memcpy(padded + HALF, wav.values, wav.count * sizeof(float));
+    for (size_t i = 0; i < frames; i++) {
+      pitch_value value = pitch_track(p, padded + i * HOP);
+      octaves[i] = value.octaves;
+      voicing[i] = value.voicing;
+    }
+    golden_compare(run, "octaves.npy", octaves, frames, 1e-4);
+    golden_compare(run, "voicing.npy", voicing, frames, 1e-3);
+  } else {
+    golden_fail(run, "no tracker");
+  }
+  pitch_tracker_free(p);
+  free(padded);
+  free(octaves);
+  free(voicing);
+  npy_free(&wav);
 }

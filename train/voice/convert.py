@@ -25,5 +25,5 @@ def sample(decoder, cond, spk, prompt, noise, times=(1.0, 0.0)):
             ones = torch.ones(len(x), device=x.device)
             u = decoder(padded, made[:, first:end], timbre[:, first:end], spk, t * ones, r * ones)
             x = x - (t - r) * u[:, -chunk:]
-        made[:, begin:end] = x.clamp(-1, 1)
+        made[:, begin:end] = x
     return made

@@ -168,6 +168,7 @@ class PitchEmbedding(nn.Module):
 
     def __init__(self, bn, bins, lowest_hz, highest_hz):
         super().__init__()
+        self.register_buffer("range", torch.tensor([float(lowest_hz), float(highest_hz)]))
         self.low, self.step = math.log2(lowest_hz), math.log2(highest_hz / lowest_hz) / (bins - 1)
         octaves = torch.arange(bins + 1)[:, None] * self.step
         waves = octaves * torch.exp(torch.linspace(math.log(0.5), math.log(40.0), bn // 2))

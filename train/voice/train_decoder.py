@@ -97,7 +97,7 @@ class Pairs:
                 before, behind = start, row["frames"] - start - FRAMES
                 other = dict(frame=row["frame"] + (0 if before > behind else start + FRAMES),
                              frames=max(before, behind))
-            made[3].append(crop(f, other, random, PROMPT))
+            made[3].append((crop(f, other, random, PROMPT) + random.uniform(-0.15, 0.1)).clip(-1, 1))
             path = self.paths.get(row["frame"])
             made[4].append(np.full(FRAMES // 4, -1) if path is None
                            else path[start // 4:start // 4 + FRAMES // 4].astype("i8"))
