@@ -20,8 +20,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from common import packs
-from voice.cache import Features
+from voice.cache import Features, held_out
 from voice.convert import sample, to_mel_rate
 from voice.decoder import Decoder
 from voice.encoder import Encoder
@@ -61,7 +60,7 @@ class Pairs:
         self.features = features
         self.random = np.random.default_rng(seed)
         rows = [row for row in features.rows if row["source"] in SOURCES
-                and packs.held_out(row) == unseen and row["frames"] > FRAMES + 4
+                and held_out(row) == unseen and row["frames"] > FRAMES + 4
                 and (row["speaker"] or row["frames"] > FRAMES + PROMPT + 50)]
         self.rows = rows
         self.clips = {}
@@ -128,8 +127,8 @@ class Trainer:
         self.all = torch.nn.ModuleList([self.net, self.encoder, self.head])
         self.average = {name: value.clone() for name, value in self.all.state_dict().items()}
         self.adam = torch.optim.AdamW([{"params": self.net.parameters(), "scale": 1.0},
-                                       {"params": self.encoder.parameters(), "scale": 0.25},
-                                       {"params": self.head.parameters(), "scale": 0.25}],
+                                       {"params": self.encoder.parameters(), "scale": 0.5},
+                                       {"params": self.head.parameters(), "scale": 0.5}],
                                       lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
         self.saved = os.path.join(options.work, "decoder.pt")
         self.step, self.spent = 0, 0.0
@@ -191,7 +190,7 @@ class Trainer:
         u = self.net(z, past, timbre, spk, t, r)
         made = z - length * u
         loss = weighted(made - mel)
-        total = loss + 0.05 * said
+        total = loss + 0.1 * said
         self.adam.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.all.parameters(), 1.0)

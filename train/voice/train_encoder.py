@@ -23,8 +23,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from common import packs
-from voice.cache import Features
+from voice.cache import Features, held_out
 from voice.encoder import Encoder, filterbank
 from voice.perturb import perturb
 from voice.renderings import renderings
@@ -177,8 +176,8 @@ def main():
     symbols = ["pau"] + sorted({phone for _, _, said in rendered for phone, _ in said} - {"pau"})
     number = {symbol: i for i, symbol in enumerate(symbols)}
     clips = [(row, [number[p] for p in said]) for row, said in clips if all(p in number for p in said)]
-    seen = [clip for clip in clips if not packs.held_out(clip[0])]
-    unseen = [clip for clip in clips if packs.held_out(clip[0])][::4][:60]
+    seen = [clip for clip in clips if not held_out(clip[0])]
+    unseen = [clip for clip in clips if held_out(clip[0])][::4][:60]
     exact = []
     for offset, count, said in rendered:
         clip = torch.from_numpy(sound[offset:offset + count].astype("f4") / 32768)
@@ -216,8 +215,6 @@ def main():
         if (aligned < len(ALIGN_AT) and progress >= ALIGN_AT[aligned]) or (aligned and real is None):
             aligned = sum(progress >= at for at in ALIGN_AT)
             targets = align_all(net, head, features, seen)
-            np.savez(os.path.join(options.work, "paths.npz"), frame=[row["frame"] for row, _ in seen],
-                     begin=np.cumsum([0] + [len(t) for t in targets]), path=np.concatenate(targets))
             real = Crops([(features.fbank[row["frame"]:row["frame"] + row["frames"]], path)
                           for (row, _), path in zip(seen, targets)])
             log.write("step %d aligned, seconds %.0f\n" % (step, time.process_time() - begun))
@@ -244,6 +241,9 @@ def main():
         if step % 500 == 0:
             save()
     save()
+    targets = align_all(net, head, features, seen)  # for the decoder's training
+    np.savez(os.path.join(options.work, "paths.npz"), frame=[row["frame"] for row, _ in seen],
+             begin=np.cumsum([0] + [len(t) for t in targets]), path=np.concatenate(targets))
 
 
 if __name__ == "__main__":

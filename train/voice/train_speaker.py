@@ -16,8 +16,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from common import packs
-from voice.cache import Features
+from voice.cache import Features, held_out
 from voice.speaker import Speaker
 
 FRAMES = 200
@@ -28,7 +27,7 @@ def by_speaker(features, unseen):
     """-> {speaker: [row, ...]}; clips without a speaker's name are left out."""
     found = {}
     for row in features.rows:
-        if row["speaker"] and packs.held_out(row) == unseen:
+        if row["speaker"] and held_out(row) == unseen:
             found.setdefault(row["speaker"], []).append(row)
     return found
 
