@@ -96,8 +96,9 @@ static void load_all(clap_text *c, const loader *l, size_t heads)
   size_t position_width = loader_size(&embeddings, "position_embeddings.weight", 1);
   if (c->parts.status != MW_OK) return;
   c->heads = heads != 0 ? heads : c->width / PUBLISHED_HEAD_SIZE;
-  if (c->heads == 0 || c->width % c->heads != 0 || position_width != c->width ||
-      c->words->rank != 2 || c->positions->rank != 2 || c->positions->shape[0] <= FIRST_POSITION) {
+  if (c->heads == 0) c->heads = 1;
+  if (c->width % c->heads != 0 || position_width != c->width || c->words->rank != 2 ||
+      c->positions->rank != 2 || c->positions->shape[0] <= FIRST_POSITION) {
     loader_fail(&text, "its sizes do not fit each other");
     return;
   }

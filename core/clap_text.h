@@ -11,8 +11,9 @@
 
 typedef struct clap_text clap_text;
 
-// Sizes come from the tensors, but for the heads: 0 means of 64 columns each, as published. The
-// word table is read where it lies: `file` must outlive the tower. Not real time.
+// Sizes come from the tensors, but for the heads: 0 means of 64 columns each, as published (one,
+// when there are fewer columns). The word table is read where it lies: `file` must outlive the
+// tower. Not real time.
 mw_status clap_text_load(clap_text **loaded, const weights *file, size_t heads, mw_error *error);
 void clap_text_free(clap_text *c);
 size_t clap_text_width(const clap_text *c);      // of the vector

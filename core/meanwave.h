@@ -286,6 +286,119 @@ typedef struct {
 MW_API mw_status mw_convert_file(const mw_conversion *how, const char *in_path,
                                  const char *out_path, bool overwrite, mw_error *error);
 
+// ---- Text to audio ----
+//
+// A model is read once and shared by any number of threads; each call of mw_sound_generate has its
+// own memory and threads. Nothing here is real time.
+
+typedef struct mw_sound_model mw_sound_model;
+
+// `model_path`: a sound bundle, a folder of MeanAudio's or FluxAudio's published files
+// (docs/models.md), or one transformer file in such a folder; NULL: the default model.
+// `vocoder_path`: a vocoder bundle, not used with published files; NULL: the default one.
+MW_API mw_status mw_sound_model_open(mw_sound_model **opened, const char *model_path,
+                                     const char *vocoder_path, mw_error *error);
+MW_API void mw_sound_model_close(mw_sound_model *model); // NULL is fine
+// The same, one copy for all of the process that ask for the same files; counted.
+MW_API mw_status mw_sound_model_share(mw_sound_model **shared, const char *model_path,
+                                      const char *vocoder_path, mw_error *error);
+MW_API void mw_sound_model_give_back(mw_sound_model *model); // instead of close; NULL is fine
+
+typedef struct {
+  const char *name;        // a bundle's own, else "meanaudio-s", ...
+  unsigned rate_hz;        // of its sounds
+  double trained_seconds;  // the length it knows best
+  unsigned steps;          // as published
+  double guidance;         // as published; 0: none, then a negative prompt has no say
+  bool starts_from_sounds; // mw_sound_wish.from can be used
+} mw_sound_model_info;
+MW_API mw_sound_model_info mw_sound_model_about(const mw_sound_model *model);
+
+#define MW_PROMPT_BYTES 4096
+#define MW_SOUND_SHORTEST 0.1 // seconds
+#define MW_SOUND_LONGEST 300.0
+#define MW_SOUND_MOST_STEPS 200
+#define MW_SOUND_SEEDS 4294967296.0 // a seed is below it
+
+// What the model reads of a prompt. An error when it is empty, too long, not UTF-8, has control
+// characters other than tab and newline, or no word the model knows.
+typedef struct {
+  size_t used;      // tokens or words it reads
+  size_t wanted;    // what all of the prompt would take; more than `used`: its end is not read
+  size_t unknown;   // words a model with a word list does not know
+  char example[64]; // the first of these
+} mw_prompt_info;
+MW_API mw_status mw_sound_prompt(const mw_sound_model *model, const char *prompt,
+                                 mw_prompt_info *info, mw_error *error);
+
+// One channel. Free with mw_sound_free.
+typedef struct {
+  float *samples; // [frames]
+  size_t frames;
+  unsigned rate_hz;
+} mw_sound;
+MW_API void mw_sound_free(mw_sound *sound); // an empty one is fine
+// Any format libsndfile reads, channels mixed to one.
+MW_API mw_status mw_sound_read(mw_sound *read, const char *path, mw_error *error);
+
+// What to make. Zero is a good value for all but `prompt`.
+typedef struct {
+  const char *prompt;
+  const char *negative; // NULL: the empty prompt
+  double guidance;      // away from the negative prompt; 0: the model's own, below 1: none
+  uint64_t seed;        // below MW_SOUND_SEEDS
+  unsigned steps;       // at most MW_SOUND_MOST_STEPS; 0: the model's own
+  double seconds;   // shortest to longest, rounded to a sample; 0: those of `from`, else trained
+  bool loop;        // the end runs into the beginning; then rounded to 10 ms
+  unsigned threads; // 0: one per core
+
+  // Start from a sound instead of noise alone; NULL: not. It is padded or cut to `seconds`.
+  const mw_sound *from;
+  double strength; // share of noise in it, above 0 to 1 (as without the sound); 0: 0.6
+
+  // Go the share `morph` (0 to 1) of the way to another prompt, another seed, or both.
+  const char *morph_prompt; // NULL: the same prompt
+  bool has_morph_seed;
+  uint64_t morph_seed;
+  double morph;
+
+  // Told the share done, 0 to 1, several times a second of work, on the caller's thread; false
+  // ends the call with MW_ERROR_CANCELLED. May be NULL.
+  bool (*progress)(void *context, double done);
+  void *context;
+} mw_sound_wish;
+
+// The same wish gives the same bits whatever the number of threads. Noise is that of PyTorch's CPU
+// generator, so that the published system gives the same sound from the same seed, but for its last
+// few samples where the length is no multiple of a latent frame's.
+MW_API mw_status mw_sound_generate(mw_sound *made, const mw_sound_model *model,
+                                   const mw_sound_wish *wish, mw_error *error);
+
+// Loudness by EBU R128 (ITU-R BS.1770), integrated, in LUFS; -HUGE_VAL for silence.
+MW_API double mw_sound_loudness(const mw_sound *sound);
+MW_API double mw_sound_peak_db(const mw_sound *sound); // of full scale
+
+// What is done to a finished sound, in this order. Zero is "nothing".
+typedef struct {
+  unsigned rate_hz; // 0: as it is
+  bool loop;        // the end runs into the beginning: kept so when the rate changes
+  double fade_in_seconds;
+  double fade_out_seconds;
+  bool has_loudness;
+  double loudness_lufs; // -70 to 0
+  bool has_peak;
+  double peak_db; // -70 to 0; with a loudness: what the peak may reach at most
+} mw_sound_finish;
+MW_API mw_status mw_sound_finish_up(mw_sound *sound, const mw_sound_finish *how, mw_error *error);
+
+// Generates, finishes and writes WAV (32-bit float), FLAC or AIFF (24 bit) or OGG by the name's
+// ending ("-": WAV to standard output), with prompt, model, seed and steps in the file's texts. The
+// place is tried before the work. It holds the old file or the whole new one at any moment; an
+// existing file is an error unless `overwrite`. `how` may be NULL.
+MW_API mw_status mw_sound_generate_file(const mw_sound_model *model, const mw_sound_wish *wish,
+                                        const mw_sound_finish *how, const char *path,
+                                        bool overwrite, mw_error *error);
+
 // ---- Presets ----
 //
 // Small text files with what a voice or a sound is made of: docs/presets.md. Not real time.

@@ -89,6 +89,10 @@ static mw_status link_scale(weights *w, tensor *t, bool *is_scale, mw_error *err
   char name[1024 + sizeof ".scale"];
   snprintf(name, sizeof name, "%s.scale", t->name);
   const tensor *scale = weights_find(w, name);
+  size_t length = strlen(t->name);
+  // weights are never whole numbers; a table may be
+  bool weight = length >= 7 && strcmp(t->name + length - 7, ".weight") == 0;
+  if (scale == NULL && !weight) return MW_OK;
   if (scale == NULL || t->rank == 0 || scale->dtype != TENSOR_F32 || scale->rank != 1 ||
       scale->shape[0] != t->shape[0])
     return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s: int8 needs %s, F32 [%zu]", w->path,
@@ -99,7 +103,8 @@ static mw_status link_scale(weights *w, tensor *t, bool *is_scale, mw_error *err
 }
 
 // A bundle's int8 tensor X has its row scales in X.scale, F32 [X's first dimension]. They become
-// part of X and are listed no more.
+// part of X and are listed no more. Without them X holds whole numbers, unless its name ends in
+// .weight: then the file is broken.
 static mw_status link_scales(weights *w, mw_error *error)
 {
   const char *format = weights_metadata(w, "format");

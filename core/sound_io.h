@@ -28,6 +28,8 @@ typedef struct sound_writer sound_writer;
 // the whole new one. An existing file is an error unless `overwrite`.
 mw_status sound_writer_open(sound_writer **opened, const char *path, unsigned rate_hz,
                             const char *raw, bool overwrite, mw_error *error);
+// Texts for the file, where its format has room for them; before the first block. NULL: not.
+void sound_writer_tag(sound_writer *w, const char *title, const char *comment);
 mw_status sound_writer_write(sound_writer *w, const float *block, size_t frames, mw_error *error);
 // Puts the file in place and frees the writer.
 mw_status sound_writer_finish(sound_writer *w, mw_error *error);

@@ -90,6 +90,12 @@ static mw_status fail_writing(const sound_writer *w, mw_error *error)
   return mw_fail(error, MW_ERROR_IO, "%s: could not be written; is the disk full?", w->path);
 }
 
+void sound_writer_tag(sound_writer *w, const char *title, const char *comment)
+{
+  if (title != NULL) sf_set_string(w->file, SF_STR_TITLE, title);
+  if (comment != NULL) sf_set_string(w->file, SF_STR_COMMENT, comment);
+}
+
 mw_status sound_writer_write(sound_writer *w, const float *block, size_t frames, mw_error *error)
 {
   bool good = sf_writef_float(w->file, block, (sf_count_t)frames) == (sf_count_t)frames;

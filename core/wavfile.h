@@ -6,11 +6,7 @@
 
 #include "status.h"
 
-typedef struct {
-  float *samples; // [frames], one channel
-  size_t frames;
-  unsigned rate_hz;
-} sound;
+typedef mw_sound sound;
 
 // Reads any format libsndfile knows, "-" from standard input, mixes the channels to one, and turns
 // NaN and infinity into silence. At most a day of 192 kHz. Free with sound_free.

@@ -139,6 +139,7 @@ static mw_status map_file(weights *w, mw_error *error)
   if (mapped == MAP_FAILED)
     return mw_fail(error, MW_ERROR_IO, "%s: could not be mapped: %s", w->path, strerror(errno));
   w->bytes = mapped;
+  w->is_file = true;
   return MW_OK;
 }
 
@@ -188,6 +189,11 @@ void weights_close(weights *w)
   free(w->path);
   arena_free(w->memory);
   free(w);
+}
+
+void weights_let_go(const weights *w)
+{
+  if (w != NULL && w->is_file) madvise((void *)w->bytes, w->size, MADV_DONTNEED);
 }
 
 const char *weights_path(const weights *w)

@@ -35,7 +35,8 @@ typedef struct {
   bool contiguous;
   const void *data; // little-endian; maybe unaligned; NULL when count is 0
   // Of an I8 tensor of a bundle: F32 [shape[0]], maybe unaligned; a value is its integer times the
-  // scale of its row. NULL elsewhere. tensor_read applies it.
+  // scale of its row. NULL elsewhere, and where an I8 tensor holds whole numbers. tensor_read
+  // applies it.
   const void *row_scale;
 } tensor;
 
@@ -44,6 +45,9 @@ typedef struct weights weights;
 // Opens and maps `path`; the container is recognised by its content, never by its name.
 mw_status weights_open(weights **opened, const char *path, mw_error *error);
 void weights_close(weights *w);
+// Gives back the memory of pages read so far; they are read from the file again when needed. For
+// after a network has made its own copy. Any thread.
+void weights_let_go(const weights *w);
 
 const char *weights_path(const weights *w);
 size_t weights_count(const weights *w);

@@ -5,8 +5,10 @@
 // tolerance or cannot be run, 2 on wrong use.
 #include "golden.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,8 +27,10 @@ static const struct {
     {"dit_single", golden_decoder_single},
     {"dit_stream", golden_decoder_stream},
     {"e2e_v1", golden_convert},
+    {"end_to_end", golden_end_to_end},
     {"fbank", golden_fbank},
     {"flux_sampler", golden_flux_sampler},
+    {"full_size_s", golden_full_size},
     {"host_normal_rng", golden_normal_noise},
     {"latent_stats", golden_latent_statistics},
     {"meanflow_sampler", golden_meanflow_sampler},
@@ -35,6 +39,7 @@ static const struct {
     {"mel_v2", golden_mel_meanvc2},
     {"mrte", golden_timbre},
     {"pitch", golden_pitch},
+    {"sound", golden_default_sound},
     {"sv", golden_speaker},
     {"t5_encoder", golden_text_encoder},
     {"tokenizers", golden_tokenizers},
@@ -82,6 +87,16 @@ void golden_compare(golden_run *run, const char *file, const float *values, size
   npy_free(&wanted);
 }
 
+// The name of the folder around `folder`.
+static void parent_name(const char *folder, char *name, size_t size)
+{
+  char path[PATH_MAX] = "";
+  char *slash = realpath(folder, path) != NULL ? strrchr(path, '/') : NULL;
+  if (slash != NULL) *slash = '\0';
+  slash = strrchr(path, '/');
+  snprintf(name, size, "%s", slash != NULL ? slash + 1 : "");
+}
+
 static bool run_folder(const char *folder)
 {
   char path[4096];
@@ -99,7 +114,9 @@ static bool run_folder(const char *folder)
     return false;
   }
   golden_run run = {.folder = folder, .config = json_root(config)};
-  if (name == NULL) name = json_string_or(json_get(run.config, "case"), "");
+  char above[256];
+  parent_name(folder, above, sizeof above); // several folders of one case are in one of its name
+  if (name == NULL) name = json_string_or(json_get(run.config, "case"), above);
   bool known = false;
   printf("%s\n", folder);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -270,12 +270,34 @@ static void values_without_a_form_are_refused(void **state)
   assert_int_equal(write_value(0.0f, TENSOR_I64, &error), MW_ERROR_ARGUMENT);
 }
 
+static void write_header(const char *header)
+{
+  FILE *file = fopen(out, "wb");
+  for (int b = 0; b < 8; b++) fputc((int)(strlen(header) >> (8 * b) & 255), file);
+  fputs(header, file);
+  for (int b = 0; b < 12; b++) fputc(b, file);
+  fclose(file);
+}
+
+static void an_int8_table_without_scales_holds_whole_numbers(void **state)
+{
+  (void)state;
+  weights *w = NULL;
+  float values[4];
+  write_header("{\"__metadata__\":{\"format\":\"meanwave-bundle-1\"},"
+               "\"vectors\":{\"dtype\":\"I8\",\"shape\":[2,2],\"data_offsets\":[8,12]}}");
+  assert_int_equal(weights_open(&w, out, NULL), MW_OK);
+  tensor_read(weights_find(w, "vectors"), 0, 4, values);
+  for (int i = 0; i < 4; i++) assert_true(values[i] == (float)(8 + i));
+  weights_close(w);
+}
+
 static void an_int8_tensor_without_its_scales_is_refused(void **state)
 {
   (void)state;
   static const char *const headers[] = {
       "{\"__metadata__\":{\"format\":\"meanwave-bundle-1\"},"
-      "\"a\":{\"dtype\":\"I8\",\"shape\":[2,2],\"data_offsets\":[8,12]}}",
+      "\"a.weight\":{\"dtype\":\"I8\",\"shape\":[2,2],\"data_offsets\":[8,12]}}",
       "{\"__metadata__\":{\"format\":\"meanwave-bundle-1\"},"
       "\"a\":{\"dtype\":\"I8\",\"shape\":[2,2],\"data_offsets\":[8,12]},"
       "\"a.scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
@@ -289,13 +311,9 @@ static void an_int8_tensor_without_its_scales_is_refused(void **state)
   for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
     weights *w = NULL;
     mw_error error = {""};
-    FILE *file = fopen(out, "wb");
-    for (int b = 0; b < 8; b++) fputc((int)(strlen(headers[i]) >> (8 * b) & 255), file);
-    fputs(headers[i], file);
-    for (int b = 0; b < 12; b++) fputc(0, file);
-    fclose(file);
+    write_header(headers[i]);
     assert_int_equal(weights_open(&w, out, &error), MW_ERROR_FORMAT);
-    assert_non_null(strstr(error.text, "a.scale"));
+    assert_non_null(strstr(error.text, i == 0 ? "a.weight.scale" : "a.scale"));
   }
 }
 
@@ -310,6 +328,7 @@ int main(void)
       IN_FOLDER(an_existing_file_stays_unless_told),
       IN_FOLDER(what_cannot_be_imported_is_told_and_leaves_nothing),
       IN_FOLDER(values_without_a_form_are_refused),
+      IN_FOLDER(an_int8_table_without_scales_holds_whole_numbers),
       IN_FOLDER(an_int8_tensor_without_its_scales_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

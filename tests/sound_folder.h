@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A folder like that of MeanAudio's published files, of the small golden checkpoints and a small
+// tokenizer that fits them.
+#ifndef MEANWAVE_TESTS_SOUND_FOLDER_H
+#define MEANWAVE_TESTS_SOUND_FOLDER_H
+
+// Makes it below /tmp, of links; `folder` has room for 64 bytes. Fails the test when it cannot.
+void sound_folder_make(char *folder);
+// Puts another file (of tests/data) in the place of NAME; NULL: takes NAME away.
+void sound_folder_replace(const char *folder, const char *name, const char *file);
+void sound_folder_remove(const char *folder);
+
+#endif
