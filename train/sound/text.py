@@ -9,6 +9,31 @@ from torch import nn
 from torch.nn import functional as F
 
 
+# words of the trade that the pack lacks, each the mean of words that it has
+COINED = {"808": "kick bass drum electronic", "lumberjack": "axe timber wood", "hihat": "cymbal hat", "woof": "bark dog",
+          "sawing": "saw cutting", "humpback": "whale", "cockerel": "rooster cock", "drawbar": "organ",
+          "songbird": "canary bird", "sawtooth": "saw synth", "chiptune": "synth electronic game",
+          "musket": "rifle gun", "turntable": "dj vinyl", "metronome": "tick clock", "stopwatch": "tick watch",
+          "riser": "rising sweep", "uplifter": "rising sweep", "downlifter": "falling sweep", "theremin": "synth whistle",
+          "overdriven": "distortion guitar", "tweeting": "tweet bird", "achoo": "sneeze", "cawing": "caw crow"}
+
+
+def made_words(index, wanted, table):
+    """-> {word: vector} for COINED and for inflections of wanted words that are not known themselves"""
+    made = {}
+    for word, parts in COINED.items():
+        if word not in index:
+            made[word] = np.mean([table[index[part]] for part in parts.split() if part in index], 0)
+    for word in sorted(wanted):
+        if len(word) < 3 or index.get(word, 0) < 3000:
+            continue  # unknown, or so common that its inflections are known
+        stem = word[:-1] if word.endswith("e") else word
+        for form in (word + "s", word + "es", stem + "ing", stem + stem[-1] + "ing", stem + "ed", stem + "er"):
+            if form not in index and form not in made:
+                made[form] = table[index[word]]
+    return made
+
+
 class Vocabulary:
     """words; vectors int8 [n, 100]; scales float32 [n]."""
 
@@ -17,14 +42,30 @@ class Vocabulary:
         self.index = {word: i for i, word in enumerate(words)}
 
     @classmethod
-    def from_pack(cls, pack, size):
-        """The most frequent `size` words that the splitting rule can produce."""
+    def from_pack(cls, pack, common, wanted=(), size=18000):
+        """The `common` most frequent words that the splitting rule can produce, those `wanted` with their
+        inflections, and of the rest those nearest to the wanted ones, up to `size`."""
         with open(os.path.join(pack, "words.txt"), encoding="utf-8") as file:
             words = file.read().split("\n")
         scales = np.fromfile(os.path.join(pack, "scales.f32"), "<f4")
         vectors = np.fromfile(os.path.join(pack, "vectors.i8"), "i1").reshape(len(scales), -1)
-        kept = [i for i in range(len(scales)) if re.fullmatch("[a-z0-9]+", words[i])][:size]
-        return cls([words[i] for i in kept], vectors[kept], scales[kept])
+        usable = [i for i in range(len(scales)) if re.fullmatch("[a-z0-9]+", words[i])]
+        index = {words[i]: i for i in usable}
+        kept = dict.fromkeys(usable[:common])
+        kept.update((index[word], None) for word in wanted if word in index)
+        unit = vectors / (np.linalg.norm(vectors.astype("f4"), axis=1, keepdims=True) + 1e-6)
+        near = (unit @ unit[[index[word] for word in wanted if word in index and index[word] > 300]].T).max(1)
+        extra = made_words(index, wanted, vectors * scales[:, None])
+        for i in sorted((i for i in usable if i not in kept), key=lambda i: -near[i]):
+            if len(kept) + len(extra) >= size:
+                break
+            kept[i] = None
+        kept = sorted(kept)
+        rows = np.stack(list(extra.values())).astype("f4") if extra else np.zeros((0, vectors.shape[1]), "f4")
+        new_scales = np.abs(rows).max(1) / 127
+        new_vectors = np.rint(rows / new_scales[:, None]).astype("i1")
+        return cls([words[i] for i in kept] + list(extra), np.concatenate([vectors[kept], new_vectors]),
+                   np.concatenate([scales[kept], new_scales]).astype("f4"))
 
     def ids(self, text, rows):
         """Indices of the known words, at most `rows`; an unknown word is dropped."""

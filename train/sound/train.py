@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the default sound model's text encoder and latent transformer, and exports the bundle.
+"""Trains the default sound model, from packs to bundle.
 
-  python3 train/sound/train.py --packs PACKS --work WORK [--seconds S] [--export models/sound.safetensors]
+  python3 train/sound/train.py --packs PACKS --work WORK [--minutes M] [--export models/sound.safetensors]
 
-Needs WORK/sound-vae.pt; train_vae.py is run first when it is missing. Resumes from WORK/sound.pt, else from
-the exported bundle when --resume names one. The first half is flow matching (r = t); then interval
-consistency (SplitMeanFlow): u over [r, t] learns the weighted sum of u over [r, s] and [s, t].
+Runs train_vae.py and train_text.py first where their results are missing; resumes from WORK/sound.pt. The latent
+transformer learns flow matching (r = t) first. Then, from the averaged weights of that stage, half of each batch
+goes on with guidance folded into its target and half learns interval consistency (SplitMeanFlow): u over [r, t] is
+the weighted sum of u over [r, s] and [s, t].
 """
 import argparse
+import copy
 import json
 import os
 import subprocess
@@ -21,40 +23,83 @@ import torch
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 from common import bundle
-from sound import data
-from sound.text import TextEncoder, Vocabulary
+from sound import captions, data, train_text
+from sound.text import TextEncoder
 from sound.transformer import Transformer
 from sound.vae import Vae
 
-SIZES = {"width": 96, "heads": 3, "joint": 2, "fused": 4}
-TEXT = {"width": 128, "heads": 2, "layers": 1, "rows": 24}
-FRAMES = 256
-BATCH = 8
+SIZES = {"width": 128, "heads": 2, "joint": 2, "fused": 3, "inner": 256}
+TEXT = train_text.SIZES
+LENGTHS = (50, 75, 100, 100, 150, 150, 200, 250, 500)
+TOKENS = 1600        # of a batch: clips times their length
+FLOW_SHARE = 0.55    # of the time
+DROPOUT = 0.1        # of the condition
+GUIDANCE = 2.5
+TILED = ("esc10", "made")
 
 
 class Model(torch.nn.Module):
-    def __init__(self, vae_width):
+    def __init__(self, vae_width, sizes=None, text=None):
         super().__init__()
-        self.text = TextEncoder(**TEXT)
-        self.transformer = Transformer(**SIZES, rows=TEXT["rows"], text=TEXT["width"], pooled=TEXT["width"])
+        text = text or TEXT
+        self.text = TextEncoder(**text)
+        self.transformer = Transformer(**(sizes or SIZES), rows=text["rows"], text=text["width"], pooled=text["width"])
         self.transformer.initialise()
         self.vae = Vae(vae_width)
 
 
-def targets(model, z, velocity, features, empty, t, r, split):
-    """What u(z, r, t) should be: the guided velocity where r = t, else the split interval's weighted sum."""
-    net = model.transformer
-    if not split:
-        return velocity
+class Latents:
+    """Normalised latents of all clips and random parts of them."""
+
+    def __init__(self, work, described):
+        stored = np.load(os.path.join(work, "sound-latents.npz"))
+        self.mean, self.std = stored["mean"], stored["std"]
+        every = ((stored["latents"] - self.mean) / self.std).astype("f4")
+        self.clips = np.split(every, np.cumsum(stored["lengths"])[:-1])
+        self.silence = ((stored["silence"] - self.mean) / self.std).astype("f4")
+        self.tiled = [row["kind"] in TILED for row in described]
+        self.share = np.cumsum(data.chances(described))
+
+    def draw(self, random, count):
+        return np.minimum(np.searchsorted(self.share, random.random(count)), len(self.clips) - 1)
+
+    def part(self, random, i, length):
+        """[length, 20]: the loudest of three random parts; a short clip again and again or then silence."""
+        clip = self.clips[i]
+        spare = len(clip) - length
+        if spare > 0:
+            starts = [0] + [int(start) for start in random.integers(spare + 1, size=2)]
+            loud = [np.abs(clip[start:start + length] - self.silence).mean() for start in starts]
+            start = starts[int(np.argmax(loud))] if random.random() < 0.6 else 0
+            return clip[start:start + length]
+        if self.tiled[i] and len(clip) > 40:
+            return np.concatenate([clip] * (length // len(clip) + 1))[:length]
+        return np.concatenate([clip, np.repeat(self.silence[None], -spare, 0)])
+
+
+def flow_targets(velocity, teacher, z, t, features, empty):
+    """Guided velocity: half of it what the teacher says, for less noise, plus guidance by its two branches."""
     with torch.no_grad():
-        guided = 0.3 * velocity + 0.9 * net(z, *features, t, t) - 0.2 * net(z, *empty, t, t)
-        s = r + (t - r) * torch.rand_like(t)
+        told, untold = teacher(z, *features, t, t), teacher(z, *empty, t, t)
+        return 0.5 * velocity + 0.5 * told + (GUIDANCE - 1) * (told - untold)
+
+
+def split_targets(net, z, r, t, features, random):
+    """The weighted sum over a split of [r, t], by the averaged network."""
+    with torch.no_grad():
+        share = 0.3 + 0.4 * torch.from_numpy(random.random(len(z)).astype("f4")).to(z.device)  # of [s, t]
+        s = t - share * (t - r)
         late = net(z, *features, s, t)
-        between = z - (t - s)[:, None, None] * late
-        early = net(between, *features, r, s)
-        share = ((t - s) / (t - r).clamp(min=1e-6))[:, None, None]
-        joined = share * late + (1 - share) * early
-        return torch.where((t - r < 1e-6)[:, None, None], guided, joined)
+        early = net(z - (t - s)[:, None, None] * late, *features, r, s)
+        return share[:, None, None] * late + (1 - share)[:, None, None] * early
+
+
+def intervals(random, count):
+    """r, t of the split half: three in ten the whole way, as many from pure noise, the rest anywhere."""
+    pair = np.sort(random.random((count, 2)), 1)
+    dice = random.random(count)
+    r, t = np.where(dice < 0.3, 0.0, pair[:, 0]), np.where(dice < 0.6, 1.0, pair[:, 1])
+    return torch.from_numpy(r.astype("f4")), torch.from_numpy(t.astype("f4"))
 
 
 def export(model, vocabulary, path):
@@ -64,121 +109,152 @@ def export(model, vocabulary, path):
     tensors["text.words"] = np.frombuffer("\n".join(vocabulary.words).encode(), "u1")
     tensors["text.vectors"] = vocabulary.vectors
     tensors["text.scales"] = vocabulary.scales.astype("<f4")
+    text, net = model.text, model.transformer
+    joint, fused = len(net.joint_blocks), len(net.fused_blocks)
+    width = net.final_layer.conv.weight.shape[1]
     config = {"rate_hz": 16000, "hop": 160, "mel_bins": 80, "mel": "meanvc-prompt", "latent_dim": 20,
-              "latents_per_second": 50, "hidden_dim": SIZES["width"], "num_heads": SIZES["heads"],
-              "depth": SIZES["joint"] + SIZES["fused"], "fused_depth": SIZES["fused"], "use_rope": True,
-              "text_seq_len": TEXT["rows"], "text_dim": TEXT["width"], "text_c_dim": TEXT["width"],
-              "text_heads": TEXT["heads"], "text_layers": TEXT["layers"], "word_dim": 100,
+              "latents_per_second": 50, "hidden_dim": width, "num_heads": net.fused_blocks[0].attn.heads,
+              "depth": joint + fused, "fused_depth": fused, "use_rope": True,
+              "text_seq_len": len(text.position), "text_dim": len(text.pad), "text_c_dim": len(text.pad),
+              "text_heads": text.layers[0].heads, "text_layers": len(text.layers), "word_dim": 100,
               "words": len(vocabulary.words), "vae_width": model.vae.encoder.conv_in.weight.shape[0]}
     bundle.save(path, tensors, {"format": "meanwave-bundle-1", "family": "meanaudio",
                                 "name": "Meanwave default sound model",
                                 "licence": "CC-BY-4.0; attribution in sound.md", "config": json.dumps(config)})
 
 
-def import_bundle(model, path):
-    tensors, _ = bundle.load(path)
-    state = {name: torch.from_numpy(value.astype("f4")) for name, value in tensors.items()
-             if value.dtype == np.dtype("<f2")}
-    model.load_state_dict(state)
+def read_bundle(path):
+    """-> (Model, tensors) of an exported bundle"""
+    tensors, metadata = bundle.load(path)
+    config = json.loads(metadata["config"])
+    joint = config["depth"] - config["fused_depth"]
+    sizes = {"width": config["hidden_dim"], "heads": config["num_heads"], "joint": joint,
+             "fused": config["fused_depth"], "inner": tensors["transformer.fused_blocks.0.ffn.w1.weight"].shape[0]}
+    text = {"width": config["text_dim"], "heads": config["text_heads"], "layers": config["text_layers"],
+            "rows": config["text_seq_len"]}
+    model = Model(config["vae_width"], sizes, text)
+    model.load_state_dict({name: torch.from_numpy(value.astype("f4")) for name, value in tensors.items()
+                           if value.dtype == np.dtype("<f2")})
+    return model.eval(), tensors
+
+
+def prepare(options):
+    for name, result in (("train_vae", "sound-latents.npz"), ("train_text", "sound-text.pt")):
+        if not os.path.exists(os.path.join(options.work, result)):
+            subprocess.run([sys.executable, os.path.join(HERE, name + ".py"), "--packs", options.packs,
+                            "--work", options.work, "--seed", str(options.seed)], check=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packs", required=True)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--made", type=int, default=300, help="synthesised clips")
-    parser.add_argument("--seconds", type=float, default=36000)
-    parser.add_argument("--words", type=int, default=16000)
+    parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--resume", help="an exported bundle to start from")
-    parser.add_argument("--export")
+    parser.add_argument("--export", default="models/sound.safetensors")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    vae_path = os.path.join(options.work, "sound-vae.pt")
-    if not os.path.exists(vae_path):
-        subprocess.run([sys.executable, os.path.join(HERE, "train_vae.py"), "--packs", options.packs,
-                        "--work", options.work, "--seed", str(options.seed)], check=True)
-    saved = torch.load(vae_path, map_location="cpu")
-    vocabulary = Vocabulary.from_pack(os.path.join(options.packs, "wordvec"), options.words)
-    table = vocabulary.table().to(device)
-    mels, captions = data.load(options.packs, options.work, options.made, options.seed)
-    random = np.random.default_rng(options.seed)
-
-    path, step = os.path.join(options.work, "sound.pt"), 0
+    prepare(options)
+    _, described = data.load(options.packs, options.work, options.seed)
+    latents = Latents(options.work, described)
+    vocabulary = train_text.vocabulary_of(options.packs, described)
+    writer = captions.Writer(vocabulary.index, captions.Thesaurus())
+    saved = torch.load(os.path.join(options.work, "sound-vae.pt"), map_location="cpu")
     model = Model(saved["width"])
     model.vae.load_state_dict(saved["model"])
-    if options.resume:
-        import_bundle(model, options.resume)
-    model.to(device)
-    trained = list(model.text.parameters()) + list(model.transformer.parameters())
-    optimiser = torch.optim.AdamW(trained, options.rate, betas=(0.9, 0.95), eps=1e-6, weight_decay=1e-6)
-    if os.path.exists(path):
-        state = torch.load(path, map_location=device)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        step = state["step"]
-        random = np.random.default_rng(options.seed + step)
+    model.text = train_text.load_reader(options.work, train_text.labels_of(described)).text
     net = model.transformer
-
-    def latents(chosen):
-        parts = np.stack([data.crop(mels[i], FRAMES, random) for i in chosen])
-        with torch.no_grad():
-            return model.vae.encode(torch.from_numpy(parts).to(device))[0].transpose(1, 2)
-
-    if step == 0 and not options.resume:
-        first = latents(random.integers(len(mels), size=96)).flatten(0, 1)
-        net.latent_mean.copy_(first.mean(0))
-        net.latent_std.copy_(first.std(0))
-
-    begin, mean_loss, start_step = time.time(), None, step
-    while True:
-        spent = (time.time() - begin) / options.seconds
-        warm = min(1, (step - start_step + 1) / 20)
-        optimiser.param_groups[0]["lr"] = options.rate * warm * max(0.05, 1 - spent)
-        chosen = random.integers(len(mels), size=BATCH)
-        x0 = (latents(chosen) - net.latent_mean) / net.latent_std
-        noise = torch.randn_like(x0)
-        times = torch.sigmoid(torch.randn(2, BATCH, device=device) - 0.4)
-        t, r = times.max(0).values, times.min(0).values
-        split = step - start_step > 20 and spent > 0.5
-        instant = torch.rand(BATCH, device=device) < (0.5 if split else 1.0)
-        whole = torch.rand(BATCH, device=device) < 0.25
-        t = torch.where(whole, torch.ones_like(t), t)
-        r = torch.where(instant, t, torch.where(whole, torch.zeros_like(r), r))
-        z = (1 - t)[:, None, None] * x0 + t[:, None, None] * noise
-        ids = []
-        for i in chosen:
-            text = captions[i][random.integers(len(captions[i]))]
-            ids.append([] if random.random() < 0.1 else vocabulary.ids(text, TEXT["rows"]))
-        features = model.text(ids, table)
-        with torch.no_grad():
-            empty = [x.expand(BATCH, *x.shape[1:]) for x in model.text([[]], table)]
-        target = targets(model, z, noise - x0, features, empty, t, r, split)
-        q = (net(z, *features, r, t) - target).pow(2).mean((1, 2))
-        optimiser.zero_grad()
-        ((q / (q.detach() + 1e-3)) if split else q).mean().backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        step += 1
-        value = q.mean().item()
-        mean_loss = value if mean_loss is None else 0.95 * mean_loss + 0.05 * value
-        if step % 20 == 0 or spent >= 1:
-            line = f"transformer {step} {'split' if split else 'flow'} error {mean_loss:.4f}"
-            print(line, flush=True)
-            with open(os.path.join(options.work, "sound.log"), "a", encoding="utf-8") as log:
-                log.write(line + "\n")
-            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, path)
-        if spent >= 1:
-            break
+    net.latent_mean.copy_(torch.from_numpy(latents.mean))
+    net.latent_std.copy_(torch.from_numpy(latents.std))
+    table = vocabulary.table().to(device)
+    model.to(device)
     with torch.no_grad():
         text_f, text_f_c = model.text([[]], table)
         net.empty_string_feat.copy_(text_f[0])
         net.empty_string_feat_c.copy_(text_f_c[0])
-    if options.export:
-        export(model, vocabulary, options.export)
+    averaged = copy.deepcopy(net)
+    teacher = None
+    optimiser = torch.optim.AdamW(net.parameters(), options.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    path, step, seconds = os.path.join(options.work, "sound.pt"), 0, 0.0
+    if os.path.exists(path):
+        state = torch.load(path, map_location=device)
+        net.load_state_dict(state["net"])
+        averaged.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, seconds = state["step"], state["seconds"]
+        if state["teacher"]:
+            teacher = copy.deepcopy(net)
+            teacher.load_state_dict(state["teacher"])
+    random = np.random.default_rng(options.seed + step)
+    log = open(os.path.join(options.work, "sound.log"), "a", buffering=1, encoding="utf-8")
+    begin, sums = time.time() - seconds, {}
+
+    def save(spent):
+        torch.save({"net": net.state_dict(), "averaged": averaged.state_dict(), "optimiser": optimiser.state_dict(),
+                    "teacher": teacher and teacher.state_dict(), "step": step, "seconds": time.time() - begin}, path)
+        shown = copy.copy(model)
+        shown._modules = dict(model._modules, transformer=averaged)
+        export(shown, vocabulary, options.export)
+
+    while True:
+        spent = min(1.0, (time.time() - begin) / 60 / options.minutes)
+        late = max(0.0, (spent - FLOW_SHARE) / (1 - FLOW_SHARE))
+        optimiser.param_groups[0]["lr"] = options.rate * min(1, (step + 1) / 100) * (0.03 + 0.97 * np.cos(np.pi / 2 * late))
+        if spent >= FLOW_SHARE and teacher is None:
+            teacher = copy.deepcopy(averaged)
+            net.load_state_dict(averaged.state_dict())
+            net.r_embed.load_state_dict(net.t_embed.state_dict())
+            averaged.load_state_dict(net.state_dict())
+        length = int(LENGTHS[random.integers(len(LENGTHS))])
+        count = max(4, TOKENS // length // 2 * 2)
+        chosen = latents.draw(random, count)
+        x0 = torch.from_numpy(np.stack([latents.part(random, i, length) for i in chosen])).to(device)
+        told = random.random(count) >= DROPOUT
+        ids = [vocabulary.ids(writer.caption(random, described[i]["of"]), TEXT["rows"]) if keep else []
+               for i, keep in zip(chosen, told)]
+        with torch.no_grad():
+            features = model.text(ids, table)
+        noise = torch.randn_like(x0)
+        velocity = noise - x0
+        t = torch.sigmoid(torch.randn(count, device=device))
+        t = torch.where(torch.rand(count, device=device) < 0.1, torch.ones_like(t), t)
+        r, target = t.clone(), velocity
+        half = count // 2
+        if teacher is not None:
+            some_r, some_t = intervals(random, count - half)
+            r[half:], t[half:] = some_r.to(device), some_t.to(device)
+        z = (1 - t)[:, None, None] * x0 + t[:, None, None] * noise
+        if teacher is not None:
+            first, second = ([f[:half] for f in features], [f[half:] for f in features])
+            empty = [net.empty_string_feat.expand(half, -1, -1), net.empty_string_feat_c.expand(half, -1)]
+            target = torch.cat([flow_targets(velocity[:half], teacher, z[:half], t[:half], first, empty),
+                                split_targets(averaged, z[half:], r[half:], t[half:], second, random)])
+        error = (net(z, *features, r, t) - target).pow(2).mean((1, 2))
+        optimiser.zero_grad(set_to_none=True)
+        error.mean().backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        decay = min(0.998 if teacher is None else 0.995, step / (step + 50))
+        with torch.no_grad():
+            for mine, theirs in zip(averaged.parameters(), net.parameters()):
+                mine.lerp_(theirs, 1 - decay)
+        parts = {"flow": error if teacher is None else error[:half]}
+        if teacher is not None:
+            parts["split"] = error[half:]
+        for name, values in parts.items():
+            sums.setdefault(name, []).append(float(values.mean()))
+        if step % 50 == 0:
+            log.write("sound step %d %s seconds %.0f\n" % (step, " ".join(
+                "%s %.4f" % (name, np.mean(values)) for name, values in sums.items()), time.time() - begin))
+            sums = {}
+        if step % 200 == 0 or spent >= 1:
+            save(spent)
+        if spent >= 1:
+            break
 
 
 if __name__ == "__main__":

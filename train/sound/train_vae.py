@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the sound model's autoencoder: L1 on the mel and a small divergence from the unit normal.
+"""Trains the autoencoder between mel and latents, then writes the latents of all clips.
 
-  python3 train/sound/train_vae.py --packs PACKS --work WORK [--seconds S]
+  python3 train/sound/train_vae.py --packs PACKS --work WORK [--minutes M]
 
-Resumes from WORK/sound-vae.pt.
+Resumes from WORK/sound-vae.pt; ends with WORK/sound-latents.npz.
 """
 import argparse
 import os
@@ -19,22 +19,36 @@ from sound import data
 from sound.vae import Vae
 
 FRAMES = 128
-BATCH = 12
+BATCH = 16
+DIVERGENCE = 1e-3
+
+
+def write_latents(vae, mels, path):
+    """Means of the posterior, and the floor that silence has."""
+    lengths, latents = [], []
+    with torch.no_grad():
+        for mel in mels:
+            mean, _ = vae.encode(torch.from_numpy(mel.astype("f4"))[None])
+            latents.append(mean[0].T.numpy())
+            lengths.append(len(latents[-1]))
+        quiet, _ = vae.encode(torch.from_numpy(np.repeat(data.silence(), 200, 1))[None])
+    every = np.concatenate(latents)
+    np.savez(path, latents=every.astype("f4"), lengths=lengths, mean=every.mean(0), std=every.std(0),
+             silence=quiet[0, :, 50].numpy())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packs", required=True)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--made", type=int, default=300, help="synthesised clips")
-    parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=5e-3)
+    parser.add_argument("--rate", type=float, default=1e-2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    mels, _ = data.load(options.packs, options.work, options.made, options.seed)
+    mels, described = data.load(options.packs, options.work, options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vae = Vae(options.width)
     every = np.concatenate(mels[::4], 1).astype("f4")
@@ -42,38 +56,51 @@ def main():
     vae.data_std.copy_(torch.from_numpy(every.std(1)[None, :, None]))
     vae.to(device)
     optimiser = torch.optim.Adam(vae.parameters(), options.rate, betas=(0.9, 0.99))
-    path, step = os.path.join(options.work, "sound-vae.pt"), 0
+    average = {name: value.clone() for name, value in vae.state_dict().items()}
+    path, step, seconds = os.path.join(options.work, "sound-vae.pt"), 0, 0.0
     if os.path.exists(path):
         saved = torch.load(path, map_location=device)
-        vae.load_state_dict(saved["model"])
+        vae.load_state_dict(saved["now"])
         optimiser.load_state_dict(saved["optimiser"])
-        step = saved["step"]
+        average, step, seconds = saved["model"], saved["step"], saved["seconds"]
     random = np.random.default_rng(options.seed + step)
-    begin, mean_loss = time.time(), None
+    share = np.cumsum(data.chances(described))
+    pad = data.silence()
+    log = open(os.path.join(options.work, "sound-vae.log"), "a", buffering=1, encoding="utf-8")
+    begin, total = time.time() - seconds, 0.0
     while True:
-        spent = (time.time() - begin) / options.seconds
-        optimiser.param_groups[0]["lr"] = options.rate * max(0.05, 1 - spent)
-        chosen = random.integers(len(mels), size=BATCH)
-        mel = torch.from_numpy(np.stack([data.crop(mels[i], FRAMES, random) for i in chosen])).to(device)
+        spent = min(1.0, (time.time() - begin) / 60 / options.minutes)
+        optimiser.param_groups[0]["lr"] = options.rate * 0.5 * (1 + np.cos(np.pi * spent)) * min(1, (step + 1) / 100)
+        parts = []
+        for i in np.minimum(np.searchsorted(share, random.random(BATCH)), len(mels) - 1):
+            start = random.integers(max(mels[i].shape[1] - FRAMES, 0) + 1)
+            part = mels[i][:, start:start + FRAMES].astype("f4")
+            parts.append(np.concatenate([part, np.repeat(pad, FRAMES - part.shape[1], 1)], 1))
+        mel = torch.from_numpy(np.stack(parts)).to(device)
         mean, log_variance = vae.encode(mel)
         made = vae.decode(mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean))
         error = (made - mel).abs().mean()
         divergence = 0.5 * (mean ** 2 + log_variance.exp() - 1 - log_variance).mean()
-        optimiser.zero_grad()
-        (error + 1e-3 * divergence).backward()
+        optimiser.zero_grad(set_to_none=True)
+        (error + DIVERGENCE * divergence).backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimiser.step()
         step += 1
-        mean_loss = error.item() if mean_loss is None else 0.95 * mean_loss + 0.05 * error.item()
-        if step % 20 == 0 or spent >= 1:
-            line = f"vae {step} mel {mean_loss:.4f} divergence {divergence.item():.3f}"
-            print(line, flush=True)
-            with open(os.path.join(options.work, "sound.log"), "a", encoding="utf-8") as log:
-                log.write(line + "\n")
-            torch.save({"model": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
-                        "width": options.width}, path)
+        decay = min(0.995, step / (step + 20))
+        for name, value in vae.state_dict().items():
+            average[name].lerp_(value, 1 - decay)
+        total += error.item()
+        if step % 50 == 0:
+            log.write("vae step %d mel_db %.3f divergence %.3f seconds %.0f\n"
+                      % (step, total / 50 * 57.5, divergence.item(), time.time() - begin))
+            total = 0.0
+        if step % 200 == 0 or spent >= 1:
+            torch.save({"model": average, "now": vae.state_dict(), "optimiser": optimiser.state_dict(),
+                        "step": step, "width": options.width, "seconds": time.time() - begin}, path)
         if spent >= 1:
-            return
+            break
+    vae.load_state_dict(average)
+    write_latents(vae.cpu().eval(), mels, os.path.join(options.work, "sound-latents.npz"))
 
 
 if __name__ == "__main__":

@@ -29,9 +29,8 @@ class Conv(nn.Conv1d):
 class Mlp(nn.Module):
     """Gated MLP: convolutions when kernel > 0, else plain."""
 
-    def __init__(self, width, kernel=0):
+    def __init__(self, width, inner, kernel=0):
         super().__init__()
-        inner = inner_size(width)
 
         def layer(inside, outside):
             if kernel:
@@ -93,13 +92,13 @@ def attend(q, k, v):
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads, kernel, pre_only=False):
+    def __init__(self, width, heads, inner, kernel, pre_only=False):
         super().__init__()
         self.attn = Projection(width, heads)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, (2 if pre_only else 6) * width))
         if not pre_only:
             self.linear1 = Conv(width, width, kernel) if kernel else nn.Linear(width, width)
-            self.ffn = Mlp(width, kernel)
+            self.ffn = Mlp(width, inner, kernel)
 
     def pre(self, x, c):
         modulation = self.adaLN_modulation(c)[:, None].split(x.shape[-1], -1)
@@ -116,10 +115,10 @@ class Block(nn.Module):
 
 
 class JointBlock(nn.Module):
-    def __init__(self, width, heads, last):
+    def __init__(self, width, heads, inner, last):
         super().__init__()
-        self.latent_block = Block(width, heads, 3)
-        self.text_block = Block(width, heads, 0, pre_only=last)
+        self.latent_block = Block(width, heads, inner, 3)
+        self.text_block = Block(width, heads, inner, 0, pre_only=last)
         self.last = last
 
     def forward(self, latent, text, c):
@@ -145,14 +144,15 @@ class FinalLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self, width, heads, joint, fused, rows, text, pooled, latent=20):
+    def __init__(self, width, heads, joint, fused, rows, text, pooled, latent=20, inner=None):
         super().__init__()
-        self.audio_input_proj = nn.Sequential(Conv(latent, width, 7), nn.SELU(), Mlp(width, 7))
-        self.text_input_proj = nn.Sequential(nn.Linear(text, width), Mlp(width))
-        self.text_cond_proj = nn.Sequential(nn.Linear(pooled, width), Mlp(width))
+        inner = inner or inner_size(width)
+        self.audio_input_proj = nn.Sequential(Conv(latent, width, 7), nn.SELU(), Mlp(width, inner, 7))
+        self.text_input_proj = nn.Sequential(nn.Linear(text, width), Mlp(width, inner))
+        self.text_cond_proj = nn.Sequential(nn.Linear(pooled, width), Mlp(width, inner))
         self.t_embed, self.r_embed = TimeEmbedding(width), TimeEmbedding(width)
-        self.joint_blocks = nn.ModuleList(JointBlock(width, heads, i == joint - 1) for i in range(joint))
-        self.fused_blocks = nn.ModuleList(Block(width, heads, 3) for _ in range(fused))
+        self.joint_blocks = nn.ModuleList(JointBlock(width, heads, inner, i == joint - 1) for i in range(joint))
+        self.fused_blocks = nn.ModuleList(Block(width, heads, inner, 3) for _ in range(fused))
         self.final_layer = FinalLayer(width, latent)
         self.register_buffer("latent_mean", torch.zeros(1, 1, latent))
         self.register_buffer("latent_std", torch.ones(1, 1, latent))
