@@ -28,7 +28,7 @@ from sound.text import TextEncoder
 from sound.transformer import Transformer
 from sound.vae import Vae
 
-SIZES = {"width": 128, "heads": 2, "joint": 2, "fused": 3, "inner": 256}
+SIZES = {"width": 128, "heads": 2, "joint": 2, "fused": 3, "inner": 256, "entry": 128}
 TEXT = train_text.SIZES
 LENGTHS = (50, 75, 100, 100, 150, 150, 200, 250, 500)
 TOKENS = 1600        # of a batch: clips times their length
@@ -129,7 +129,8 @@ def read_bundle(path):
     config = json.loads(metadata["config"])
     joint = config["depth"] - config["fused_depth"]
     sizes = {"width": config["hidden_dim"], "heads": config["num_heads"], "joint": joint,
-             "fused": config["fused_depth"], "inner": tensors["transformer.fused_blocks.0.ffn.w1.weight"].shape[0]}
+             "fused": config["fused_depth"], "inner": tensors["transformer.fused_blocks.0.ffn.w1.weight"].shape[0],
+             "entry": tensors["transformer.audio_input_proj.2.w1.weight"].shape[0]}
     text = {"width": config["text_dim"], "heads": config["text_heads"], "layers": config["text_layers"],
             "rows": config["text_seq_len"]}
     model = Model(config["vae_width"], sizes, text)

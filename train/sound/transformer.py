@@ -23,7 +23,11 @@ class Conv(nn.Conv1d):
         super().__init__(inside, outside, kernel, padding=kernel // 2, bias=bias)
 
     def forward(self, x):
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+        """One matrix product over shifted copies: faster than the library's convolution for these sizes."""
+        kernel, length = self.weight.shape[2], x.shape[1]
+        padded = F.pad(x, (0, 0, kernel // 2, kernel // 2))
+        shifted = torch.cat([padded[:, i:i + length] for i in range(kernel)], -1)
+        return F.linear(shifted, self.weight.transpose(1, 2).flatten(1), self.bias)
 
 
 class Mlp(nn.Module):
@@ -144,10 +148,12 @@ class FinalLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self, width, heads, joint, fused, rows, text, pooled, latent=20, inner=None):
+    def __init__(self, width, heads, joint, fused, rows, text, pooled, latent=20, inner=None, entry=None):
+        """inner, entry: of the gated MLPs and of the one that reads the latents; None: as the paper."""
         super().__init__()
         inner = inner or inner_size(width)
-        self.audio_input_proj = nn.Sequential(Conv(latent, width, 7), nn.SELU(), Mlp(width, inner, 7))
+        self.audio_input_proj = nn.Sequential(Conv(latent, width, 7), nn.SELU(),
+                                              Mlp(width, entry or inner, 7))
         self.text_input_proj = nn.Sequential(nn.Linear(text, width), Mlp(width, inner))
         self.text_cond_proj = nn.Sequential(nn.Linear(pooled, width), Mlp(width, inner))
         self.t_embed, self.r_embed = TimeEmbedding(width), TimeEmbedding(width)
