@@ -23,7 +23,7 @@ from sound.train import Model, export
 
 SIZES = {"width": 24, "heads": 2, "joint": 1, "fused": 1, "inner": 32}
 TEXT = {"width": 24, "heads": 3, "layers": 2, "rows": 8}
-VAE_WIDTH = 4
+WIDTHS, CHANNELS = (4, 8, 16), 20
 WORDS = "a dog barking distant thunder with wind slow bright piano arpeggio in c minor 808 kick".split()
 # the words of each prompt: known, unknown, none, more than fit, capitals and bytes above ASCII
 CASES = {"plain": ("a dog barking", 1, 21), "unknown": ("Distant THUNDER, with\tcaf\u00e9 wind!", 1, 24),
@@ -45,7 +45,7 @@ def randomise(module, generator, scale):
 
 def tiny(generator):
     """-> (Model, Vocabulary, Vocos)"""
-    model = Model(VAE_WIDTH, SIZES, TEXT).eval()
+    model = Model(WIDTHS, CHANNELS, SIZES, TEXT).eval()
     randomise(model.transformer, generator, 1.0)
     randomise(model.text, generator, 1.0)
     randomise(model.vae, generator, 1.0)
@@ -69,7 +69,7 @@ def tiny(generator):
 
 @torch.no_grad()
 def generate(model, table, ids, noise, steps=1):
-    """noise [B, N, 20] -> (text_f, text_f_c, latent after the steps, mel [B, 80, 2 N])"""
+    """noise [B, N, channels] -> (text_f, text_f_c, latent after the steps, mel [B, 80, 2 N])"""
     text_f, text_f_c = model.text(ids, table)
     x = noise
     for i in range(steps):
@@ -89,7 +89,7 @@ def main():
         "config": json.dumps(dict(vocoder.config, sample_rate_hz=16000))})
     for case, (prompt, steps, count) in CASES.items():
         ids = vocabulary.ids(prompt, TEXT["rows"])
-        noise = torch.randn(1, count, 20, generator=torch.Generator().manual_seed(SEED))
+        noise = torch.randn(1, count, CHANNELS, generator=torch.Generator().manual_seed(SEED))
         text_f, text_f_c, latent, mel = generate(model, vocabulary.table(), [ids], noise, steps)
         with torch.no_grad():
             samples = vocoder((mel + 1) / 2)

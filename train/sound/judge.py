@@ -65,6 +65,7 @@ class Studio:
         self.model, tensors = read_bundle(path)
         self.vocabulary = Vocabulary(bytes(tensors["text.words"]).decode().split("\n"), tensors["text.vectors"],
                                      tensors["text.scales"])
+        self.channels = self.model.transformer.latent_mean.numel()
         self.table, self.steps = self.vocabulary.table(), steps
         self.vocoder = Vocos()
         state, _ = bundle.load(vocoder)
@@ -78,7 +79,7 @@ class Studio:
         made = []
         for begin in range(0, len(prompts), 16):
             some = prompts[begin:begin + 16]
-            noise = torch.stack([torch.randn(int(50 * seconds), 20, generator=torch.Generator().manual_seed(seed))] * len(some))
+            noise = torch.stack([torch.randn(int(50 * seconds), self.channels, generator=torch.Generator().manual_seed(seed))] * len(some))
             _, _, _, mel = generate(self.model, self.table, [self.vocabulary.ids(p, rows) for p in some], noise, self.steps)
             with torch.no_grad():
                 made.append(self.vocoder((mel + 1) / 2).numpy())

@@ -23,7 +23,7 @@ import torch
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 from common import bundle
-from sound import captions, data, train_text
+from sound import captions, data, train_text, train_vae
 from sound.text import TextEncoder
 from sound.transformer import Transformer
 from sound.vae import Vae
@@ -39,13 +39,17 @@ TILED = ("esc10", "made")
 
 
 class Model(torch.nn.Module):
-    def __init__(self, vae_width, sizes=None, text=None):
+    def __init__(self, widths=train_vae.WIDTHS, channels=train_vae.CHANNELS, sizes=SIZES, text=TEXT):
         super().__init__()
-        text = text or TEXT
         self.text = TextEncoder(**text)
-        self.transformer = Transformer(**(sizes or SIZES), rows=text["rows"], text=text["width"], pooled=text["width"])
+        self.transformer = Transformer(**sizes, rows=text["rows"], text=text["width"], pooled=text["width"],
+                                       latent=channels)
         self.transformer.initialise()
-        self.vae = Vae(vae_width)
+        self.vae = Vae(widths, channels)
+
+    def load_vae(self, work):
+        saved = torch.load(os.path.join(work, "sound-vae.pt"), map_location="cpu")
+        self.vae.load_state_dict(saved["model"])
 
 
 class Latents:
@@ -64,7 +68,7 @@ class Latents:
         return np.minimum(np.searchsorted(self.share, random.random(count)), len(self.clips) - 1)
 
     def part(self, random, i, length):
-        """[length, 20]: the loudest of three random parts; a short clip again and again or then silence."""
+        """[length, channels]: the loudest of three random parts; a short clip again and again or then silence."""
         clip = self.clips[i]
         spare = len(clip) - length
         if spare > 0:
@@ -112,12 +116,12 @@ def export(model, vocabulary, path):
     text, net = model.text, model.transformer
     joint, fused = len(net.joint_blocks), len(net.fused_blocks)
     width = net.final_layer.conv.weight.shape[1]
-    config = {"rate_hz": 16000, "hop": 160, "mel_bins": 80, "mel": "meanvc-prompt", "latent_dim": 20,
+    config = {"rate_hz": 16000, "hop": 160, "mel_bins": 80, "mel": "meanvc-prompt", "latent_dim": net.latent_mean.numel(),
               "latents_per_second": 50, "hidden_dim": width, "num_heads": net.fused_blocks[0].attn.heads,
               "depth": joint + fused, "fused_depth": fused, "use_rope": True,
               "text_seq_len": len(text.position), "text_dim": len(text.pad), "text_c_dim": len(text.pad),
               "text_heads": text.layers[0].heads, "text_layers": len(text.layers), "word_dim": 100,
-              "words": len(vocabulary.words), "vae_width": model.vae.encoder.conv_in.weight.shape[0]}
+              "words": len(vocabulary.words)}
     bundle.save(path, tensors, {"format": "meanwave-bundle-1", "family": "meanaudio",
                                 "name": "Meanwave default sound model",
                                 "licence": "CC-BY-4.0; attribution in sound.md", "config": json.dumps(config)})
@@ -133,14 +137,15 @@ def read_bundle(path):
              "entry": tensors["transformer.audio_input_proj.2.w1.weight"].shape[0]}
     text = {"width": config["text_dim"], "heads": config["text_heads"], "layers": config["text_layers"],
             "rows": config["text_seq_len"]}
-    model = Model(config["vae_width"], sizes, text)
+    widths = [tensors["vae.decoder.up.%d.block.0.conv1.weight" % level].shape[0] for level in range(3)]
+    model = Model(widths, config["latent_dim"], sizes, text)
     model.load_state_dict({name: torch.from_numpy(value.astype("f4")) for name, value in tensors.items()
                            if value.dtype == np.dtype("<f2")})
     return model.eval(), tensors
 
 
 def prepare(options):
-    for name, result in (("train_vae", "sound-latents.npz"), ("train_text", "sound-text.pt")):
+    for name, result in (("train_vae", "sound-vae.pt"), ("train_text", "sound-text.pt")):
         if not os.path.exists(os.path.join(options.work, result)):
             subprocess.run([sys.executable, os.path.join(HERE, name + ".py"), "--packs", options.packs,
                             "--work", options.work, "--seed", str(options.seed)], check=True)
@@ -163,9 +168,7 @@ def main():
     latents = Latents(options.work, described)
     vocabulary = train_text.vocabulary_of(options.packs, described)
     writer = captions.Writer(vocabulary.index, captions.Thesaurus())
-    saved = torch.load(os.path.join(options.work, "sound-vae.pt"), map_location="cpu")
-    model = Model(saved["width"])
-    model.vae.load_state_dict(saved["model"])
+    model = Model()
     model.text = train_text.load_reader(options.work, train_text.labels_of(described)).text
     net = model.transformer
     net.latent_mean.copy_(torch.from_numpy(latents.mean))
@@ -196,6 +199,7 @@ def main():
     def save(spent):
         torch.save({"net": net.state_dict(), "averaged": averaged.state_dict(), "optimiser": optimiser.state_dict(),
                     "teacher": teacher and teacher.state_dict(), "step": step, "seconds": time.time() - begin}, path)
+        model.load_vae(options.work)
         shown = copy.copy(model)
         shown._modules = dict(model._modules, transformer=averaged)
         export(shown, vocabulary, options.export)

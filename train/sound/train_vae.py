@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the autoencoder between mel and latents, then writes the latents of all clips.
+"""Fixes what the latents are, writes those of all clips, then trains the autoencoder between mel and latents.
 
-  python3 train/sound/train_vae.py --packs PACKS --work WORK [--minutes M]
+  python3 train/sound/train_vae.py --packs PACKS --work WORK [--minutes M] [--latents-only]
 
-Resumes from WORK/sound-vae.pt; ends with WORK/sound-latents.npz.
+A latent is the mel of two frames, their mean, in its first 31 principal components: the best of all linear codes,
+there at once and with no noise in it. MeanAudio's decoder then learns the way back to mel, its encoder the way there.
+The autoencoder keeps no magnitudes (every layer divides by the norm), so the first of the 32 channels is a constant
+that the others can be told from.
+
+Writes WORK/sound-latents.npz; resumes from WORK/sound-vae.pt.
 """
 import argparse
 import os
@@ -20,39 +25,68 @@ from sound.vae import Vae
 
 FRAMES = 128
 BATCH = 16
-DIVERGENCE = 1e-3
+CHANNELS = 32
+CONSTANT = 4.0     # of the first channel
+JITTER = 0.15      # noise on the latents that the decoder learns from, in their own units
+LOG_VARIANCE = -6.0
+WIDTHS = (64, 96, 128)
 
 
-def write_latents(vae, mels, path):
-    """Means of the posterior, and the floor that silence has."""
-    lengths, latents = [], []
-    with torch.no_grad():
-        for mel in mels:
-            mean, _ = vae.encode(torch.from_numpy(mel.astype("f4"))[None])
-            latents.append(mean[0].T.numpy())
-            lengths.append(len(latents[-1]))
-        quiet, _ = vae.encode(torch.from_numpy(np.repeat(data.silence(), 200, 1))[None])
+def pairs(mel):
+    """[80, 2 N] -> [N, 80]"""
+    return mel.astype("f4").reshape(80, -1, 2).mean(2).T
+
+
+class Code:
+    """mel <-> latents: components scaled by the root of their deviation, so that the strong ones still weigh more."""
+
+    def __init__(self, mels, described, random):
+        share = np.cumsum(data.chances(described))
+        some = [pairs(mels[i]) for i in np.minimum(np.searchsorted(share, random.random(4000)), len(mels) - 1)]
+        every = np.concatenate([rows[random.integers(len(rows), size=10)] for rows in some])
+        self.middle = every.mean(0)
+        values, vectors = np.linalg.eigh(np.cov((every - self.middle).T))
+        best = np.argsort(-values)[:CHANNELS - 1]
+        deviation = np.sqrt(values[best])
+        self.basis = (vectors[:, best] / np.sqrt(deviation * deviation.mean())).astype("f4")
+
+    def latents(self, mel):
+        """[80, 2 N] -> [N, 32]"""
+        rows = (pairs(mel) - self.middle) @ self.basis
+        return np.concatenate([np.full((len(rows), 1), CONSTANT, "f4"), rows], 1).astype("f4")
+
+
+def write_latents(code, mels, path):
+    latents = [code.latents(mel) for mel in mels]
     every = np.concatenate(latents)
-    np.savez(path, latents=every.astype("f4"), lengths=lengths, mean=every.mean(0), std=every.std(0),
-             silence=quiet[0, :, 50].numpy())
+    std = np.full(CHANNELS, every[:, 1:].std(), "f4")  # one for all: code.basis has set their weights
+    std[0] = 0.1
+    quiet = code.latents(np.repeat(data.silence(), 2, 1))[0]
+    np.savez(path, latents=every, lengths=[len(rows) for rows in latents], mean=every.mean(0), std=std, silence=quiet)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--packs", required=True)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--minutes", type=float, default=12)
-    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--latents-only", action="store_true")
     parser.add_argument("--rate", type=float, default=1e-2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     mels, described = data.load(options.packs, options.work, options.seed)
+    code = Code(mels, described, np.random.default_rng(options.seed))
+    latents = os.path.join(options.work, "sound-latents.npz")
+    if not os.path.exists(latents):
+        write_latents(code, mels, latents)
+    if options.latents_only:
+        return
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    vae = Vae(options.width)
+    vae = Vae(WIDTHS, CHANNELS)
     every = np.concatenate(mels[::4], 1).astype("f4")
-    vae.data_mean.copy_(torch.from_numpy(every.mean(1)[None, :, None]))
+    vae.data_mean.copy_(torch.from_numpy((every.mean(1) - 2 * every.std(1))[None, :, None]))
     vae.data_std.copy_(torch.from_numpy(every.std(1)[None, :, None]))
     vae.to(device)
     optimiser = torch.optim.Adam(vae.parameters(), options.rate, betas=(0.9, 0.99))
@@ -63,11 +97,11 @@ def main():
         vae.load_state_dict(saved["now"])
         optimiser.load_state_dict(saved["optimiser"])
         average, step, seconds = saved["model"], saved["step"], saved["seconds"]
-    random = np.random.default_rng(options.seed + step)
+    random = np.random.default_rng(options.seed + 1 + step)
     share = np.cumsum(data.chances(described))
     pad = data.silence()
     log = open(os.path.join(options.work, "sound-vae.log"), "a", buffering=1, encoding="utf-8")
-    begin, total = time.time() - seconds, 0.0
+    begin, sums = time.time() - seconds, np.zeros(2)
     while True:
         spent = min(1.0, (time.time() - begin) / 60 / options.minutes)
         optimiser.param_groups[0]["lr"] = options.rate * 0.5 * (1 + np.cos(np.pi * spent)) * min(1, (step + 1) / 100)
@@ -77,30 +111,33 @@ def main():
             part = mels[i][:, start:start + FRAMES].astype("f4")
             parts.append(np.concatenate([part, np.repeat(pad, FRAMES - part.shape[1], 1)], 1))
         mel = torch.from_numpy(np.stack(parts)).to(device)
-        mean, log_variance = vae.encode(mel)
-        made = vae.decode(mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean))
+        z = torch.from_numpy(np.stack([code.latents(part).T for part in parts])).to(device)
+        made = vae.decode(z + JITTER * torch.rand(BATCH, 1, 1, device=device) * torch.randn_like(z))
         error = (made - mel).abs().mean()
-        divergence = 0.5 * (mean ** 2 + log_variance.exp() - 1 - log_variance).mean()
+        loss = error
+        if step % 3 == 0:
+            mean, log_variance = vae.encode(mel)
+            away = (mean - z).abs().mean()
+            loss = loss + 0.1 * away + 1e-3 * (log_variance - LOG_VARIANCE).abs().mean()
+            sums[1] += 3 * away.item()
         optimiser.zero_grad(set_to_none=True)
-        (error + DIVERGENCE * divergence).backward()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimiser.step()
         step += 1
         decay = min(0.995, step / (step + 20))
         for name, value in vae.state_dict().items():
             average[name].lerp_(value, 1 - decay)
-        total += error.item()
+        sums[0] += error.item()
         if step % 50 == 0:
-            log.write("vae step %d mel_db %.3f divergence %.3f seconds %.0f\n"
-                      % (step, total / 50 * 57.5, divergence.item(), time.time() - begin))
-            total = 0.0
+            log.write("vae step %d mel_db %.3f encoder %.3f seconds %.0f\n"
+                      % (step, sums[0] / 50 * 57.5, sums[1] / 50, time.time() - begin))
+            sums[:] = 0
         if step % 200 == 0 or spent >= 1:
             torch.save({"model": average, "now": vae.state_dict(), "optimiser": optimiser.state_dict(),
-                        "step": step, "width": options.width, "seconds": time.time() - begin}, path)
+                        "step": step, "widths": WIDTHS, "seconds": time.time() - begin}, path)
         if spent >= 1:
             break
-    vae.load_state_dict(average)
-    write_latents(vae.cpu().eval(), mels, os.path.join(options.work, "sound-latents.npz"))
 
 
 if __name__ == "__main__":

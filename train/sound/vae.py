@@ -106,14 +106,14 @@ class Upsample(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, bins, width, latent):
+    def __init__(self, bins, widths, latent):
         super().__init__()
-        self.conv_in = Conv(bins, width, 3)
-        self.down = nn.ModuleList([Level(width, width, 2), Level(width, 2 * width, 2),
-                                   Level(2 * width, 4 * width, 2)])
-        self.down[0].downsample = Downsample(width)
-        self.mid = Middle(4 * width)
-        self.conv_out = Conv(4 * width, 2 * latent, 3)
+        first, second, third = widths
+        self.conv_in = Conv(bins, first, 3)
+        self.down = nn.ModuleList([Level(first, first, 2), Level(first, second, 2), Level(second, third, 2)])
+        self.down[0].downsample = Downsample(first)
+        self.mid = Middle(third)
+        self.conv_out = Conv(third, 2 * latent, 3)
         self.learnable_gain = nn.Parameter(torch.zeros(()))
 
     def forward(self, x):
@@ -123,14 +123,14 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, bins, width, latent):
+    def __init__(self, bins, widths, latent):
         super().__init__()
-        self.conv_in = Conv(latent, 4 * width, 3)
-        self.mid = Middle(4 * width)
-        self.up = nn.ModuleList([Level(2 * width, width, 3), Level(4 * width, 2 * width, 3),
-                                 Level(4 * width, 4 * width, 3)])
-        self.up[1].upsample = Upsample(2 * width)
-        self.conv_out = Conv(width, bins, 3)
+        first, second, third = widths
+        self.conv_in = Conv(latent, third, 3)
+        self.mid = Middle(third)
+        self.up = nn.ModuleList([Level(second, first, 3), Level(third, second, 3), Level(third, third, 3)])
+        self.up[1].upsample = Upsample(second)
+        self.conv_out = Conv(first, bins, 3)
         self.learnable_gain = nn.Parameter(torch.zeros(()))
 
     def forward(self, z):
@@ -140,10 +140,14 @@ class Decoder(nn.Module):
 
 
 class Vae(nn.Module):
-    def __init__(self, width=32, latent=20, bins=80):
+    """widths: of the three levels; one number w stands for w, 2 w, 4 w as in the official file."""
+
+    def __init__(self, widths=32, latent=20, bins=80):
         super().__init__()
-        self.encoder = Encoder(bins, width, latent)
-        self.decoder = Decoder(bins, width, latent)
+        if isinstance(widths, int):
+            widths = (widths, 2 * widths, 4 * widths)
+        self.encoder = Encoder(bins, widths, latent)
+        self.decoder = Decoder(bins, widths, latent)
         self.register_buffer("data_mean", torch.zeros(1, bins, 1))
         self.register_buffer("data_std", torch.ones(1, bins, 1))
 
