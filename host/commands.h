@@ -9,6 +9,7 @@
 
 extern const verb bench_verb;
 extern const verb convert_verb;
+extern const verb generate_verb;
 extern const verb models_verb;
 extern const verb presets_verb;
 extern const verb vocode_verb;
