@@ -151,6 +151,9 @@ MW_API void mw_stream_reset(mw_stream *stream);
 MW_API size_t mw_stream_delay_frames(const mw_stream *stream);
 // in, out [frames], one channel; may be the same array. What is not a number is taken as silence.
 MW_API void mw_stream_run(mw_stream *stream, const float *in, float *out, size_t frames);
+// With a model that is not told its pitch: gives up mw_stream_set_pitch for 45 ms less delay.
+// Resets. Not real time.
+MW_API mw_status mw_stream_fix_pitch(mw_stream *stream, mw_error *error);
 
 // Controls: real time, between two calls of mw_stream_run, as often as you like. None clicks and
 // none changes the delay. What is set before mw_stream_reset holds from the first frame. A value
@@ -164,8 +167,8 @@ MW_API void mw_stream_set_voice(mw_stream *stream, const mw_voice *voice);
 MW_API void mw_stream_set_mix(mw_stream *stream, float wet);
 // Of all that is heard, -60 to 24 dB (default 0); glides over 20 ms.
 MW_API void mw_stream_set_gain(mw_stream *stream, float gain_db);
-// Of the converted sound, -24 to 24 semitones (default 0); formants stay those of the voice.
-// Remembered only, so far.
+// Of the converted sound, -24 to 24 semitones (default 0); glides over 50 ms; formants stay those
+// of the voice.
 MW_API void mw_stream_set_pitch(mw_stream *stream, float semitones);
 // Silence where the input is softer than the threshold: MW_GATE_OFF (default) to 0 dB of full
 // scale, RMS of 10 ms. Opens 80 ms before the onset (the delay is used for it), holds 200 ms,

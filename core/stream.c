@@ -2,20 +2,23 @@
 //
 // A stream at any rate around the 16 kHz chunk loop:
 //
-//   in [rate] -> resampler -> chunk of the converter -> resampler -> queue -> mix -> gain -> out
-//       |\---------------------- the same delay ----------------------/             |
-//        \--------------------------------- gate ----------------------------------/
+//   in [rate] -> resampler -> chunk of the converter -> pitch -> resampler -> queue -> mix -> gain
+//       |\-------------------------- the same delay --------------------------/        |
+//        \-------------------------------- gate --------------------------------------/
 //
 // The queue begins with `delay` frames of silence, just enough that it never runs dry:
 //   the converter wants W samples before the first of its chunks and C before each other; what it
 //   returns first is R. Just before it has q + 1 chunks, W + q C - 1 samples are in and
-//   R + (q - 1) C are out: it owes W + C - R - 1 at 16 kHz. Each resampler adds its look-ahead.
+//   R + (q - 1) C are out: it owes W + C - R - 1 at 16 kHz. Each resampler adds its look-ahead,
+//   and the pitch shifter its delay: that of its output which comes before the beginning is
+//   dropped.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gate.h"
 #include "glide.h"
+#include "pitch_shift.h"
 #include "resample.h"
 #include "ring.h"
 #include "voice.h"
@@ -26,49 +29,61 @@ struct mw_stream {
   converter *loop;
   const mw_voice *voice;
   uint64_t seed;
+  unsigned rate_hz;
   size_t delay;
-  resampler *in;  // NULL at the model's rate
-  resampler *out; // likewise
-  float *chunk;   // [longest wanted] samples for the next step
-  size_t held;    // of them there
-  float *made;    // [longest returned]
-  float *piece;   // [PIECE_FRAMES * 3]
-  ring *queue;    // converted, at the stream's rate
-  ring *dry;      // the input, `delay` behind
+  pitch_shift *shift; // NULL: the converter does it, or it stays
+  size_t early;       // samples it gives that are of before the beginning
+  resampler *in;      // NULL at the model's rate
+  resampler *out;     // likewise
+  float *chunk;       // [longest wanted] samples for the next step
+  size_t held;        // of them there
+  float *made;        // [longest returned]
+  float *piece;       // [PIECE_FRAMES * 3]
+  ring *queue;        // converted, at the stream's rate
+  ring *dry;          // the input, `delay` behind
   gate *noise_gate;
+  float gate_db;
   float gate_gain;     // of the last frame
   size_t glide_frames; // 20 ms
   glide wet;
   glide gain;
-  float semitones;
 };
 
-static mw_status allocate(mw_stream *s, unsigned rate_hz, mw_error *error)
+static void set_delay(mw_stream *s)
 {
   size_t first = converter_wanted(s->loop);
-  size_t chunk = converter_chunk(s->loop);
-  size_t owed = first + chunk - converter_returned(s->loop) - 1;
-  double scale = (double)rate_hz / VC_MODEL_HZ;
+  size_t owed = first + converter_chunk(s->loop) - converter_returned(s->loop) - 1;
+  if (s->shift != NULL) owed += PITCH_SHIFT_DELAY;
+  s->delay = owed;
+  if (s->in == NULL) return;
+  // both round the position of a sample: one frame each
+  double scale = (double)s->rate_hz / VC_MODEL_HZ;
+  s->delay = resampler_look_ahead(s->in) + 2 +
+             (size_t)ceil((double)(owed + 1 + resampler_look_ahead(s->out)) * scale);
+}
+
+static mw_status allocate(mw_stream *s, mw_error *error)
+{
+  size_t first = converter_wanted(s->loop);
+  size_t longest = first + converter_chunk(s->loop);
+  double scale = (double)s->rate_hz / VC_MODEL_HZ;
   mw_status status = MW_OK;
-  if (rate_hz == VC_MODEL_HZ) {
-    s->delay = owed;
-  } else {
-    status = resampler_new(&s->in, rate_hz, VC_MODEL_HZ, error);
-    if (status == MW_OK) status = resampler_new(&s->out, VC_MODEL_HZ, rate_hz, error);
-    if (status != MW_OK) return status;
-    // both round the position of a sample: one frame each
-    s->delay = resampler_look_ahead(s->in) + 2 +
-               (size_t)ceil((double)(owed + 1 + resampler_look_ahead(s->out)) * scale);
+  if (!converter_moves_pitch(s->loop)) status = pitch_shift_new(&s->shift, error);
+  if (status == MW_OK && s->rate_hz != VC_MODEL_HZ) {
+    status = resampler_new(&s->in, s->rate_hz, VC_MODEL_HZ, error);
+    if (status == MW_OK) status = resampler_new(&s->out, VC_MODEL_HZ, s->rate_hz, error);
   }
-  s->glide_frames = rate_hz / GLIDES_PER_SECOND;
+  if (status != MW_OK) return status;
+  set_delay(s);
+  s->glide_frames = s->rate_hz / GLIDES_PER_SECOND;
   s->chunk = malloc(first * sizeof(float));
-  s->made = malloc((first + chunk) * sizeof(float));
+  s->made = malloc(longest * sizeof(float));
   s->piece = malloc(3 * PIECE_FRAMES * sizeof(float));
-  s->queue = ring_new(s->delay + (size_t)ceil((double)(first + chunk) * scale) + 4 * PIECE_FRAMES);
+  s->queue = ring_new(s->delay + (size_t)ceil((double)longest * scale) + 4 * PIECE_FRAMES);
   s->dry = ring_new(s->delay + 2 * PIECE_FRAMES);
   if (s->chunk == NULL || s->made == NULL || s->piece == NULL || s->queue == NULL || s->dry == NULL)
     return mw_fail_memory(error, "making a stream");
-  return gate_new(&s->noise_gate, rate_hz, s->delay, error);
+  return gate_new(&s->noise_gate, s->rate_hz, s->delay, error);
 }
 
 mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
@@ -79,10 +94,12 @@ mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_
   if (s == NULL) return mw_fail_memory(error, "making a stream");
   s->voice = voice;
   s->seed = seed;
+  s->rate_hz = rate_hz;
+  s->gate_db = MW_GATE_OFF;
   glide_jump(&s->wet, 1.0f);
   glide_jump(&s->gain, 1.0f);
   mw_status status = converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, error);
-  if (status == MW_OK) status = allocate(s, rate_hz, error);
+  if (status == MW_OK) status = allocate(s, error);
   if (status != MW_OK) {
     mw_stream_free(s);
     return status;
@@ -96,6 +113,7 @@ void mw_stream_free(mw_stream *s)
 {
   if (s == NULL) return;
   converter_free(s->loop);
+  pitch_shift_free(s->shift);
   resampler_free(s->in);
   resampler_free(s->out);
   ring_free(s->queue);
@@ -118,6 +136,8 @@ static void fill_silence(mw_stream *s, ring *r)
 void mw_stream_reset(mw_stream *s)
 {
   converter_reset(s->loop, s->seed);
+  if (s->shift != NULL) pitch_shift_reset(s->shift);
+  s->early = s->shift != NULL ? PITCH_SHIFT_DELAY : 0;
   if (s->in != NULL) resampler_reset(s->in);
   if (s->out != NULL) resampler_reset(s->out);
   s->held = 0;
@@ -132,6 +152,22 @@ void mw_stream_reset(mw_stream *s)
 size_t mw_stream_delay_frames(const mw_stream *s)
 {
   return s->delay;
+}
+
+mw_status mw_stream_fix_pitch(mw_stream *s, mw_error *error)
+{
+  gate *shorter = NULL;
+  if (s->shift == NULL) return MW_OK;
+  pitch_shift_free(s->shift);
+  s->shift = NULL;
+  set_delay(s);
+  mw_status status = gate_new(&shorter, s->rate_hz, s->delay, error);
+  if (status != MW_OK) return status;
+  gate_free(s->noise_gate);
+  s->noise_gate = shorter;
+  gate_set(s->noise_gate, s->gate_db);
+  mw_stream_reset(s);
+  return MW_OK;
 }
 
 void mw_stream_set_voice(mw_stream *s, const mw_voice *voice)
@@ -157,13 +193,17 @@ void mw_stream_set_gain(mw_stream *s, float gain_db)
 
 void mw_stream_set_pitch(mw_stream *s, float semitones)
 {
-  s->semitones = within(semitones, -24.0f, 24.0f, 0.0f);
-  converter_set_pitch(s->loop, s->semitones);
+  semitones = within(semitones, -24.0f, 24.0f, 0.0f);
+  if (s->shift != NULL)
+    pitch_shift_set(s->shift, semitones);
+  else
+    converter_set_pitch(s->loop, semitones);
 }
 
 void mw_stream_set_gate(mw_stream *s, float threshold_db)
 {
-  gate_set(s->noise_gate, within(threshold_db, MW_GATE_OFF, 0.0f, MW_GATE_OFF));
+  s->gate_db = within(threshold_db, MW_GATE_OFF, 0.0f, MW_GATE_OFF);
+  gate_set(s->noise_gate, s->gate_db);
 }
 
 void mw_stream_set(mw_stream *s, const mw_voice_controls *c)
@@ -208,7 +248,10 @@ static void collect(mw_stream *s, const float *samples, size_t count)
     size_t made = converter_returned(s->loop);
     converter_step(s->loop, s->voice->folded, s->chunk, NULL, s->made, NULL);
     s->held = 0;
-    enqueue(s, s->made, made);
+    if (s->shift != NULL) pitch_shift_run(s->shift, s->made, s->made, made);
+    size_t early = s->early < made ? s->early : made;
+    s->early -= early;
+    enqueue(s, s->made + early, made - early);
   }
 }
 

@@ -112,9 +112,13 @@ check "and ends" cmp "$work/raw" "$work/raw2"
 
 # formats by name; channels
 for ending in flac ogg aiff; do
-  expect 0 convert -q "$work/in/a.wav" -o "$work/x.$ending"
-  check "$ending reads again" convert -q "$work/x.$ending" -o "$work/from-$ending.wav"
-  check "$ending keeps the length" test "$(frames "$work/from-$ending.wav")" = 11200
+  mkdir "$work/$ending"
+  expect 0 convert -q "$work/in/a.wav" -o "$work/$ending/$ending.$ending"
+done
+expect 0 convert -q --mix 0 --format wav "$work/flac/flac.flac" "$work/ogg/ogg.ogg" \
+  "$work/aiff/aiff.aiff" -o "$work/read/"
+for ending in flac ogg aiff; do
+  check "$ending keeps the length" test "$(frames "$work/read/$ending.wav")" = 11200
 done
 expect 0 convert -q --format flac "$work/in/a.wav" -o "$work/flacs/"
 check "the format of a folder" test -s "$work/flacs/a.flac"
@@ -125,6 +129,8 @@ says "there is no channel 3, it has 2"
 
 # controls: the dry sound is the input, gain is gain, a gate above all is silence
 expect 0 convert -q --mix 0 "$work/in/a.wav" -o "$work/dry.wav"
+expect 0 convert -q --pitch 4 "$work/in/a.wav" -o "$work/high.wav"
+check "pitch moves" test ! "$(cmp "$work/high.wav" "$work/one/a.wav")" = ""
 expect 0 convert -q --mix 0 --gain -6.0206 "$work/in/a.wav" -o "$work/half.wav"
 expect 0 convert -q --gate 0 "$work/in/a.wav" -o "$work/gated.wav"
 check "controls" python3 - "$work" <<'PY'
@@ -162,14 +168,14 @@ expect 2 script -qec "$program convert -V birch '$work/in/a.wav' -o -" /dev/null
 check "no sound to a terminal" grep -q "is a terminal" "$work/out"
 
 # a bar with the time left, on a terminal only
-make_wav "$work/long.wav" 48000 1 12
+make_wav "$work/long.wav" 16000 1 15
 script -qec "$program convert -V birch '$work/long.wav' -o '$work/long-out.wav'" /dev/null >"$work/tty"
 check "a bar" grep -q "converting \[#.* s left" "$work/tty"
 check "no bar elsewhere" test "$(convert -y "$work/in/a.wav" -o "$work/y.wav" 2>&1)" = "$work/y.wav"
 
 # stopped: no half file, the rest is told, and a second run finishes it
 mkdir "$work/many"
-for i in 1 2 3; do cp "$work/long.wav" "$work/many/$i.wav"; done
+for i in 1 2; do cp "$work/long.wav" "$work/many/$i.wav"; done
 for signal in INT TERM; do
   rm -rf "$work/stopped"
   # a background job of a shell ignores SIGINT unless it is told otherwise
@@ -189,7 +195,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$program" convert -V birch -j 1 -r "$work/
   done
 done
 expect 0 convert -q --resume -r "$work/many" -o "$work/stopped/"
-check "all is there" test "$(find "$work/stopped" -name '?.wav' | wc -l)" = 3
+check "all is there" test "$(find "$work/stopped" -name '?.wav' | wc -l)" = 2
 check "no temporary file anywhere" test -z "$(find "$work" -name '*.part')"
 
 echo "[  PASSED  ] $passed test(s)."

@@ -169,6 +169,40 @@ static void controls_do_not_click(void **state)
   assert_true(out[0][31000] == in[31000 - delay]);
 }
 
+// Without a shifter the same sound comes earlier; with one, moving the pitch changes the sound and
+// neither its delay nor its independence of cutting.
+static void pitch_costs_a_constant_delay(void **state)
+{
+  (void)state;
+  enum { FRAMES = FRAMES_16K };
+  float *in = chirp(FRAMES);
+  static float out[4][FRAMES];
+  size_t delays[4];
+  for (int k = 0; k < 4; k++) {
+    mw_stream *s = NULL;
+    assert_int_equal(mw_stream_new(&s, model, voice, 16000, 3, NULL), MW_OK);
+    if (k == 1) assert_int_equal(mw_stream_fix_pitch(s, NULL), MW_OK);
+    if (k != 1) mw_stream_set_pitch(s, k < 2 ? 0.0f : 7.0f);
+    mw_stream_reset(s);
+    delays[k] = mw_stream_delay_frames(s);
+    for (int at = 0; at < FRAMES; at += k == 3 ? 125 : FRAMES)
+      mw_stream_run(s, in + at, out[k] + at, k == 3 ? 125 : FRAMES);
+    mw_stream_free(s);
+  }
+  assert_int_equal(delays[0], delays[1] + 720);
+  assert_true(delays[2] == delays[0] && delays[3] == delays[0]);
+  assert_memory_equal(out[0] + delays[0], out[1] + delays[1], (FRAMES - delays[0]) * sizeof(float));
+  assert_memory_equal(out[2], out[3], sizeof out[2]);
+  double change = 0.0;
+  double power = 0.0;
+  for (int i = 0; i < FRAMES; i++) {
+    change += fabs((double)out[2][i] - (double)out[0][i]);
+    power += fabs((double)out[0][i]);
+  }
+  assert_true(change > 0.0 && change < 4.0 * power);
+  free(in);
+}
+
 static void what_is_not_a_number_is_silence(void **state)
 {
   (void)state;
@@ -265,6 +299,7 @@ int main(void)
       cmocka_unit_test(cutting_changes_no_bit),
       cmocka_unit_test(the_dry_sound_comes_after_the_stated_delay),
       cmocka_unit_test(controls_do_not_click),
+      cmocka_unit_test(pitch_costs_a_constant_delay),
       cmocka_unit_test(what_is_not_a_number_is_silence),
       cmocka_unit_test(voices_are_kept_and_mixed),
       cmocka_unit_test(broken_voices_are_refused),
