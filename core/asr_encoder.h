@@ -33,8 +33,9 @@ void asr_reset(asr_state *s);
 size_t asr_window_frames(const asr_state *s); // 4 (chunk - 1) + 7
 
 // Real time. fbank [frames, bins], at most a full window -> features [asr_encoder_frames(frames),
-// width].
-size_t asr_run(asr_state *s, const float *fbank, size_t frames, float *features);
+// width], whose number comes back. The first `kept` of them become the past; those behind are a
+// look-ahead that the next window begins with again.
+size_t asr_run(asr_state *s, const float *fbank, size_t frames, size_t kept, float *features);
 
 // Real time. The position of the next frame; the published loops set it back now and then.
 size_t asr_position(const asr_state *s);

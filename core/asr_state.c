@@ -2,11 +2,14 @@
 //
 // One stream of the content encoder. A layer, for t new frames:
 //
-//   x += 1/2 ff_macaron(LN x);  x += attention(LN x);  x += convolution(LN x);  x += 1/2 ff(LN x);
-//   x = LN x attention: keys and values of the last 2 chunks are kept; score = ((q + u) k + (q + v)
-//   p) / sqrt(d / heads), where p is linear_pos of the key's absolute position (no mask, no
-//   relative shift) convolution: pointwise, GLU, causal depthwise, LN, SiLU, pointwise; the last
-//   kernel - 1 gated rows are kept
+//   x += 1/2 ff_macaron(LN x);  x += attention(LN x);  x += convolution(LN x);
+//   x += 1/2 ff(LN x);  x = LN x
+//   attention: keys and values of the last 2 chunks are kept;
+//     score = ((q + u) k + (q + v) p) / sqrt(d / heads), where p is linear_pos of the key's absolute
+//     position (no mask, no relative shift). It is q (k + p) plus u k + v p, which no query changes:
+//     both are made once per key and kept, until the position is set.
+//   convolution: pointwise, GLU, causal depthwise, LN, SiLU, pointwise; the last kernel - 1 gated
+//     rows are kept
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +34,14 @@ struct asr_state {
   float *y;        // [chunk, d]
   float *z;        // [chunk, d]
   float *wide;     // [chunk, max(ff, 2 d)]
-  float *keys;     // [layers, remembered + chunk, d]
+  size_t placed_count; // leading keys whose `placed` and `key_bias` are there
+  float *keys;         // [layers, remembered + chunk, d]
   float *values;
+  float *placed;   // [layers, remembered + chunk, d]: k + p
+  float *key_bias; // [layers, heads, remembered + chunk]: (u k + v p) / sqrt(d / heads)
   float *gated;     // [layers, kernel - 1 + chunk, d]
   float *table;     // [remembered + chunk, d] positions
   float *positions; // [remembered + chunk, d] after linear_pos
-  float *bias;      // [heads, chunk, remembered + chunk]
   float *scratch;
 };
 
@@ -67,10 +72,11 @@ mw_status asr_state_new(asr_state **made, const asr_encoder *e, size_t chunk_fra
   s->wide = arena_floats(m, chunk_frames * (e->ff > 2 * e->d ? e->ff : 2 * e->d));
   s->keys = arena_floats(m, e->layers * keys * e->d);
   s->values = arena_floats(m, e->layers * keys * e->d);
+  s->placed = arena_floats(m, e->layers * keys * e->d);
+  s->key_bias = arena_floats(m, e->layers * e->heads * keys);
   s->gated = arena_floats(m, e->layers * (e->kernel - 1 + chunk_frames) * e->d);
   s->table = arena_floats(m, keys * e->d);
   s->positions = arena_floats(m, keys * e->d);
-  s->bias = arena_floats(m, e->heads * chunk_frames * keys);
   s->scratch = arena_floats(m, attention_scratch(chunk_frames, keys, e->d / e->heads));
   if (arena_failed(m)) {
     asr_state_free(s);
@@ -94,6 +100,7 @@ void asr_reset(asr_state *s)
   size_t rows = e->kernel - 1 + s->chunk;
   s->cached = s->zero_filled ? s->remembered : 0;
   s->position = s->cached;
+  s->placed_count = 0;
   memset(s->keys, 0, e->layers * 3 * s->chunk * e->d * sizeof(float));
   memset(s->values, 0, e->layers * 3 * s->chunk * e->d * sizeof(float));
   for (size_t l = 0; l < e->layers; l++)
@@ -113,6 +120,7 @@ size_t asr_position(const asr_state *s)
 
 void asr_set_position(asr_state *s, size_t position)
 {
+  if (position != s->position) s->placed_count = 0;
   s->position = position;
 }
 
@@ -148,12 +156,12 @@ static void feed_forward(asr_state *s, const asr_norm *n, const asr_feed_forward
   for (size_t i = 0; i < t * e->d; i++) s->x[i] += 0.5f * s->y[i];
 }
 
-// Rows of the table for positions first .. first + count - 1; sines even, cosines odd.
-static void fill_table(asr_state *s, size_t count)
+// Rows of the table for the positions of keys first .. count - 1; sines even, cosines odd.
+static void fill_table(asr_state *s, size_t first, size_t count)
 {
   const asr_encoder *e = s->e;
   float rate = -logf(10000.0f) / (float)e->d;
-  for (size_t k = 0; k < count; k++) {
+  for (size_t k = first; k < count; k++) {
     // positions set back below the number of cached keys would be negative: the difference counts
     float position = (float)s->position - (float)s->cached + (float)k;
     for (size_t i = 0; i < e->d; i += 2) {
@@ -164,22 +172,31 @@ static void fill_table(asr_state *s, size_t count)
   }
 }
 
-// bias[h, i, j] = (q_i + v_h) p_j / sqrt(size), from the un-biased queries in s->z
-static void position_scores(asr_state *s, const asr_layer *l, size_t t, size_t keys, float scale)
+static float dot(const float *a, const float *b, size_t count)
+{
+  float sum = 0.0f;
+  for (size_t i = 0; i < count; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+// The keys first .. count - 1 at their positions, and what their scores have whatever is asked.
+static void place_keys(asr_state *s, size_t index, size_t first, size_t count, float scale)
 {
   const asr_encoder *e = s->e;
+  const asr_layer *l = &e->layer[index];
   size_t size = e->d / e->heads;
-  matrix_run(l->position, s->table, e->d, keys, s->positions, e->d, NULL, NULL);
-  for (size_t h = 0; h < e->heads; h++) {
-    const float *v = l->position_bias + h * size;
-    for (size_t i = 0; i < t; i++) {
-      const float *q = s->z + i * e->d + h * size;
-      for (size_t j = 0; j < keys; j++) {
-        const float *p = s->positions + j * e->d + h * size;
-        float sum = 0.0f;
-        for (size_t c = 0; c < size; c++) sum += (q[c] + v[c]) * p[c];
-        s->bias[(h * t + i) * keys + j] = sum * scale;
-      }
+  size_t room = 3 * s->chunk;
+  matrix_run(l->position, s->table + first * e->d, e->d, count - first, s->positions + first * e->d,
+             e->d, NULL, NULL);
+  for (size_t j = first; j < count; j++) {
+    const float *k = s->keys + (index * room + j) * e->d;
+    const float *p = s->positions + j * e->d;
+    float *placed = s->placed + (index * room + j) * e->d;
+    for (size_t c = 0; c < e->d; c++) placed[c] = k[c] + p[c];
+    for (size_t h = 0; h < e->heads; h++) {
+      size_t at = h * size;
+      s->key_bias[(index * e->heads + h) * room + j] =
+          scale * (dot(l->content_bias + at, k + at, size) + dot(l->position_bias + at, p + at, size));
     }
   }
 }
@@ -189,30 +206,28 @@ static void attend(asr_state *s, size_t index, size_t t)
   const asr_encoder *e = s->e;
   const asr_layer *l = &e->layer[index];
   size_t keys = s->cached + t;
-  float *k = s->keys + index * 3 * s->chunk * e->d;
-  float *v = s->values + index * 3 * s->chunk * e->d;
+  size_t room = 3 * s->chunk;
+  float *k = s->keys + index * room * e->d;
+  float *v = s->values + index * room * e->d;
   float scale = 1.0f / sqrtf((float)(e->d / e->heads));
   norm_rows(s, &l->norm_mha, s->x, t, s->y);
   matrix_run(l->query, s->y, e->d, t, s->z, e->d, NULL, NULL);
   matrix_run(l->key, s->y, e->d, t, k + s->cached * e->d, e->d, NULL, NULL);
   matrix_run(l->value, s->y, e->d, t, v + s->cached * e->d, e->d, NULL, NULL);
-  position_scores(s, l, t, keys, scale);
-  for (size_t i = 0; i < t; i++)
-    for (size_t c = 0; c < e->d; c++) s->z[i * e->d + c] += l->content_bias[c];
+  place_keys(s, index, s->placed_count, keys, scale);
   attention_run(&(attention){.heads = e->heads,
                              .head_size = e->d / e->heads,
                              .queries = t,
                              .keys = keys,
                              .q = s->z,
                              .q_stride = e->d,
-                             .k = k,
+                             .k = s->placed + index * room * e->d,
                              .k_stride = e->d,
                              .v = v,
                              .v_stride = e->d,
                              .scale = scale,
-                             .bias = s->bias,
-                             .bias_head_stride = t * keys,
-                             .bias_query_stride = keys,
+                             .bias = s->key_bias + index * e->heads * room,
+                             .bias_head_stride = room,
                              .out = s->y,
                              .out_stride = e->d,
                              .scratch = s->scratch},
@@ -221,7 +236,7 @@ static void attend(asr_state *s, size_t index, size_t t)
              &(epilogue){.residual = s->x, .residual_stride = e->d}, NULL);
 }
 
-static void convolve(asr_state *s, size_t index, size_t t)
+static void convolve(asr_state *s, size_t index, size_t t, size_t kept)
 {
   const asr_encoder *e = s->e;
   const asr_layer *l = &e->layer[index];
@@ -235,42 +250,51 @@ static void convolve(asr_state *s, size_t index, size_t t)
   activate(ACTIVATION_SILU, s->y, t * e->d);
   matrix_run(l->conv_out, s->y, e->d, t, s->x, e->d,
              &(epilogue){.residual = s->x, .residual_stride = e->d}, NULL);
-  memmove(gated, gated + t * e->d, before * e->d * sizeof(float));
+  memmove(gated, gated + kept * e->d, before * e->d * sizeof(float));
 }
 
-// The last `remembered` keys and values stay.
-static void keep_keys(asr_state *s, size_t t)
+// Of the keys there are now, the last `remembered` stay.
+static void keep_keys(asr_state *s, size_t kept)
 {
   const asr_encoder *e = s->e;
-  size_t keys = s->cached + t;
+  size_t room = 3 * s->chunk;
+  size_t keys = s->cached + kept;
   size_t dropped = keys > s->remembered ? keys - s->remembered : 0;
-  for (size_t l = 0; dropped > 0 && l < e->layers; l++) {
-    float *k = s->keys + l * 3 * s->chunk * e->d;
-    float *v = s->values + l * 3 * s->chunk * e->d;
-    memmove(k, k + dropped * e->d, (keys - dropped) * e->d * sizeof(float));
-    memmove(v, v + dropped * e->d, (keys - dropped) * e->d * sizeof(float));
-  }
   s->cached = keys - dropped;
+  s->placed_count = s->cached;
+  if (dropped == 0) return;
+  for (size_t l = 0; l < e->layers; l++) {
+    float *const rows[3] = {s->keys, s->values, s->placed};
+    for (int i = 0; i < 3; i++) {
+      float *first = rows[i] + l * room * e->d;
+      memmove(first, first + dropped * e->d, s->cached * e->d * sizeof(float));
+    }
+    for (size_t h = 0; h < e->heads; h++) {
+      float *first = s->key_bias + (l * e->heads + h) * room;
+      memmove(first, first + dropped, s->cached * sizeof(float));
+    }
+  }
 }
 
-size_t asr_run(asr_state *s, const float *fbank, size_t frames, float *features)
+size_t asr_run(asr_state *s, const float *fbank, size_t frames, size_t kept, float *features)
 {
   const asr_encoder *e = s->e;
   if (frames > asr_window_frames(s)) frames = asr_window_frames(s);
   size_t t = asr_encoder_frames(frames);
+  if (kept > t) kept = t;
   if (t == 0) return 0;
   subsample(s, fbank, frames, t);
-  fill_table(s, s->cached + t);
+  fill_table(s, s->placed_count, s->cached + t);
   for (size_t i = 0; i < e->layers; i++) {
     const asr_layer *l = &e->layer[i];
     feed_forward(s, &l->norm_ff_macaron, &l->macaron, t);
     attend(s, i, t);
-    convolve(s, i, t);
+    convolve(s, i, t, kept);
     feed_forward(s, &l->norm_ff, &l->feed_forward, t);
     norm_rows(s, &l->norm_final, s->x, t, s->x);
   }
   norm_rows(s, &e->after_norm, s->x, t, features);
-  keep_keys(s, t);
-  s->position += t;
+  keep_keys(s, kept);
+  s->position += kept;
   return t;
 }

@@ -64,9 +64,9 @@ static mw_status pipeline_open(pipeline *p, mw_error *error)
   if (status == MW_OK) status = open_formula(&p->files[1], &decoder, "meanvc", error);
   if (status == MW_OK) status = open_formula(&p->files[2], &vocoder, "vocos-16k", error);
   if (status == MW_OK) status = asr_encoder_load(&p->encoder, &encoder, error);
-  if (status == MW_OK) status = flow_vc_load(&p->decoder, &decoder, CHUNK_FRAMES, error);
+  if (status == MW_OK) status = flow_vc_load(&p->decoder, &decoder, CHUNK_FRAMES, 0, error);
   if (status == MW_OK) status = vocos_load(&p->vocoder, &vocoder, 0, error);
-  flow_vc_published_times(times, 1);
+  if (status == MW_OK) flow_vc_published_times(p->decoder, times, 1);
   if (status == MW_OK) status = flow_vc_schedule_new(&p->schedule, p->decoder, times, 1, error);
   if (status == MW_OK) status = fbank_new(&p->analysis, error);
   if (status == MW_OK)
@@ -125,11 +125,11 @@ static void run_chunk(pipeline *p, const buffers *b, size_t window, double *time
   double begun = now_ms();
   fbank_run(p->analysis, b->samples, window, b->fbank);
   double analysed = now_ms();
-  asr_run(p->encoding, b->fbank, asr_window_frames(p->encoding), b->features);
+  asr_run(p->encoding, b->fbank, asr_window_frames(p->encoding), CHUNK_FRAMES / 4, b->features);
   for (size_t i = 0; i < CHUNK_FRAMES; i++)
     memcpy(b->content + i * width, b->features + i / 4 * width, width * sizeof(float));
   double encoded = now_ms();
-  flow_vc_chunk(p->decoding, p->voice, b->content, b->noise, CHUNK_FRAMES, b->mel);
+  flow_vc_chunk(p->decoding, p->voice, b->content, b->noise, CHUNK_FRAMES, 0, b->mel);
   for (size_t i = 0; i < values; i++) b->mel[i] = (b->mel[i] + 1.0f) / 2.0f;
   double decoded = now_ms();
   vocos_stream_step(p->speaking, b->mel, b->out);

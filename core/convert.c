@@ -1,59 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// One chunk of n mel frames (n = 20: 200 ms), in the order sound takes:
+// One chunk of n mel frames, in the order sound takes (first generation: n = 20, 200 ms, nothing
+// ahead; second: n = 12 or 4, and 4 frames ahead):
 //
-//   samples   640 n / 4 new ones behind the last 720: a window of 4 (n / 4 - 1) + 7 filterbank
-//   frames encoder   n / 4 content frames stretch   straight lines from the last content frame
-//   before: new frame k lands on row 4 k + 3 pitch   where the decoder wants it: each row's, moved
-//   from the source's running mean to the voice's decoder   n mel frames in -1..1 vocoder   (mel +
-//   1) / 2, with the 3 frames before; joined by a cross-fade of 2 hops
-#include "convert.h"
+//   samples   160 n new ones, behind those that the window had already
+//   encoder   a window of n + ahead + 3 filterbank frames gives (n + ahead) / 4 content frames, of
+//             which n / 4 become the past; those ahead come again in the next window
+//   stretch   straight lines from the last content frame before: frame k lands on row 4 k + 3
+//   pitch     where the decoder wants it: each row's, moved from the source's running mean to the
+//             voice's
+//   decoder   n mel frames in -1..1
+//   vocoder   (mel + 1) / 2, with the last frames before; joined by a cross-fade
+#include "convert_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "fbank.h"
-#include "pitch.h"
-#include "random.h"
-
-// Samples before the window that the first row's pitch looks at; later rows look 360 ahead, less
-// than the filterbank does.
-enum { KEPT_SAMPLES = 720, BEFORE_SAMPLES = PITCH_WINDOW / 2, VOCODER_OVERLAP = 3, STRETCH = 4 };
+#include "stretch.h"
 
 // The running mean of the source's pitch begins as MEAN_FIRST frames of 150 Hz, and forgets what is
 // more than MEAN_MOST voiced frames ago.
 enum { MEAN_FIRST = 10, MEAN_MOST = 1000 };
 #define MEAN_FIRST_OCTAVES 7.2288187f
 
-struct converter {
-  converter_model m;
-  arena *memory;
-  fbank *analysis;
-  asr_state *encoder;
-  pitch_tracker *pitch; // NULL when the decoder is not told
-  float pitch_mean;     // of the source, octaves
-  float pitch_weight;   // voiced frames in it
-  float semitones;
-  flow_vc_state *decoder;
-  vocos_stream *vocoder;
-  size_t content_frames; // a chunk: n / 4
-  size_t reset_chunks;
-  size_t chunks; // done
-  random_stream random;
-  float *window;   // samples: BEFORE_SAMPLES, then the window
-  float *fbank;    // [window frames, 80]
-  float *features; // [1 + content_frames, width]: the last one before, then the new ones
-  float *content;  // [n, width]
-  float *noise;    // [n, mel]
-  float *mel;      // [n, mel]
-};
-
 static mw_status check_fit(const converter_model *m, mw_error *error)
 {
   if (flow_vc_chunk_frames(m->decoder) % STRETCH != 0 ||
-      flow_vc_content(m->decoder) != asr_encoder_width(m->encoder) ||
+      flow_vc_ahead_frames(m->decoder) % STRETCH != 0)
+    return mw_fail(error, MW_ERROR_MODEL,
+                   "a decoder's chunk of %zu + %zu frames is no whole number of content frames",
+                   flow_vc_chunk_frames(m->decoder), flow_vc_ahead_frames(m->decoder));
+  if (flow_vc_content(m->decoder) != asr_encoder_width(m->encoder) ||
       flow_vc_mel(m->decoder) != vocos_mel_bins(m->vocoder) ||
       asr_encoder_bins(m->encoder) != FBANK_BINS)
     return mw_fail(error, MW_ERROR_MODEL,
@@ -64,8 +42,41 @@ static mw_status check_fit(const converter_model *m, mw_error *error)
   return MW_OK;
 }
 
+static mw_status make_states(converter *c, size_t longest_prompt_frames, mw_error *error)
+{
+  bool second = flow_vc_second_generation(c->m.decoder);
+  size_t overlap = second ? 2 : 3; // of the published loops, like the fade
+  size_t fade = (overlap - 1) * vocos_hop(c->m.vocoder);
+  mw_status status = fbank_new(&c->analysis, error);
+  if (status == MW_OK)
+    status = asr_state_new(&c->encoder, c->m.encoder, (c->n + c->ahead) / STRETCH, second, error);
+  if (status == MW_OK && flow_vc_wants_pitch(c->m.decoder))
+    status = pitch_tracker_new(&c->pitch, error);
+  if (status == MW_OK)
+    status = flow_vc_state_new(&c->decoder, c->m.decoder, c->m.schedule, longest_prompt_frames,
+                               error);
+  if (status == MW_OK)
+    status = vocos_stream_new(&c->vocoder, c->m.vocoder, c->n, overlap, fade, error);
+  return status;
+}
+
+static mw_status take_memory(converter *c, mw_error *error)
+{
+  size_t rows = c->n + c->ahead;
+  size_t window = rows > BLOCK_FRAMES ? rows : BLOCK_FRAMES;
+  size_t waiting = rows + BLOCK_FRAMES;
+  c->window = arena_floats(c->memory, BEFORE_SAMPLES + KEPT_SAMPLES + window * FBANK_SHIFT);
+  c->fbank = arena_floats(c->memory, (window + 2 * REPEATED_FRAMES) * FBANK_BINS);
+  c->features = arena_floats(c->memory, (1 + window / STRETCH) * c->width);
+  c->content = arena_floats(c->memory, waiting * c->width);
+  c->noise = arena_floats(c->memory, rows * c->mel_bins);
+  c->mel = arena_floats(c->memory, c->n * c->mel_bins);
+  return arena_failed(c->memory) ? mw_fail_memory(error, "making a converter") : MW_OK;
+}
+
 mw_status converter_new(converter **made, const converter_model *model,
-                        size_t longest_prompt_frames, size_t reset_chunks, mw_error *error)
+                        size_t longest_prompt_frames, size_t reset_chunks, bool published,
+                        mw_error *error)
 {
   mw_status status = check_fit(model, error);
   if (status != MW_OK) return status;
@@ -74,32 +85,19 @@ mw_status converter_new(converter **made, const converter_model *model,
     converter_free(c);
     return mw_fail_memory(error, "making a converter");
   }
-  size_t n = flow_vc_chunk_frames(model->decoder);
-  size_t width = asr_encoder_width(model->encoder);
-  size_t mel = flow_vc_mel(model->decoder);
   c->m = *model;
-  c->content_frames = n / STRETCH;
+  c->n = flow_vc_chunk_frames(model->decoder);
+  c->ahead = flow_vc_ahead_frames(model->decoder);
+  c->width = asr_encoder_width(model->encoder);
+  c->mel_bins = flow_vc_mel(model->decoder);
+  c->published = published && flow_vc_second_generation(model->decoder);
   c->reset_chunks = reset_chunks;
-  c->window = arena_floats(c->memory, BEFORE_SAMPLES + KEPT_SAMPLES + n * FBANK_SHIFT);
-  c->features = arena_floats(c->memory, (1 + c->content_frames) * width);
-  c->content = arena_floats(c->memory, n * width);
-  c->noise = arena_floats(c->memory, n * mel);
-  c->mel = arena_floats(c->memory, n * mel);
-  status = fbank_new(&c->analysis, error);
-  if (status == MW_OK)
-    status = asr_state_new(&c->encoder, model->encoder, c->content_frames, false, error);
-  if (status == MW_OK && flow_vc_wants_pitch(model->decoder))
-    status = pitch_tracker_new(&c->pitch, error);
-  if (status == MW_OK)
-    status = flow_vc_state_new(&c->decoder, model->decoder, model->schedule, longest_prompt_frames,
-                               error);
-  if (status == MW_OK)
-    status = vocos_stream_new(&c->vocoder, model->vocoder, n, VOCODER_OVERLAP,
-                              (VOCODER_OVERLAP - 1) * vocos_hop(model->vocoder), error);
-  if (status == MW_OK)
-    c->fbank = arena_floats(c->memory, asr_window_frames(c->encoder) * FBANK_BINS);
-  if (status == MW_OK && arena_failed(c->memory))
-    status = mw_fail_memory(error, "making a converter");
+  if (c->published && BLOCK_FRAMES % (c->n + c->ahead) != 0)
+    status = mw_fail(error, MW_ERROR_MODEL,
+                     "the published loop takes chunks of 12 + 4 or 4 + 4 frames, not %zu + %zu",
+                     c->n, c->ahead);
+  if (status == MW_OK) status = make_states(c, longest_prompt_frames, error);
+  if (status == MW_OK) status = take_memory(c, error);
   if (status != MW_OK) {
     converter_free(c);
     return status;
@@ -124,6 +122,7 @@ void converter_free(converter *c)
 void converter_reset(converter *c, uint64_t seed)
 {
   c->chunks = 0;
+  c->frames = 0;
   random_seed(&c->random, seed);
   memset(c->window, 0, BEFORE_SAMPLES * sizeof(float));
   asr_reset(c->encoder);
@@ -132,6 +131,7 @@ void converter_reset(converter *c, uint64_t seed)
   c->pitch_weight = MEAN_FIRST;
   flow_vc_reset(c->decoder);
   vocos_stream_reset(c->vocoder);
+  if (c->published) blocks_reset(c);
 }
 
 bool converter_moves_pitch(const converter *c)
@@ -144,83 +144,119 @@ void converter_set_pitch(converter *c, float semitones)
   c->semitones = semitones;
 }
 
-size_t converter_chunk(const converter *c)
-{
-  return flow_vc_chunk_frames(c->m.decoder) * FBANK_SHIFT;
-}
-
 size_t converter_wanted(const converter *c)
 {
-  size_t chunk = converter_chunk(c);
-  return c->chunks == 0 ? chunk + KEPT_SAMPLES : chunk;
+  if (c->published) return BLOCK_SAMPLES;
+  size_t chunk = c->n * FBANK_SHIFT;
+  return c->chunks == 0 ? KEPT_SAMPLES + c->ahead * FBANK_SHIFT + chunk : chunk;
 }
 
 size_t converter_returned(const converter *c)
 {
-  return vocos_stream_next(c->vocoder);
+  return c->published ? blocks_returned(c) : vocos_stream_next(c->vocoder);
 }
 
-// Content frames to mel rows; before the first chunk the first frame stands for the one before.
-static void stretch(converter *c)
+size_t converter_chunks(const converter *c)
 {
-  size_t width = asr_encoder_width(c->m.encoder);
-  if (c->chunks == 0) memcpy(c->features, c->features + width, width * sizeof(float));
-  for (size_t i = 0; i < STRETCH * c->content_frames; i++) {
-    const float *from = c->features + i / STRETCH * width;
-    float share = (float)(i % STRETCH + 1) / STRETCH;
-    for (size_t k = 0; k < width; k++)
-      c->content[i * width + k] = (1.0f - share) * from[k] + share * from[width + k];
+  return c->chunks;
+}
+
+size_t converter_most_wanted(const converter *c)
+{
+  return KEPT_SAMPLES + (c->n + c->ahead + BLOCK_FRAMES) * FBANK_SHIFT;
+}
+
+size_t converter_most_returned(const converter *c)
+{
+  return (c->n + c->ahead + BLOCK_FRAMES) * vocos_hop(c->m.vocoder);
+}
+
+// Just before q + 1 chunks are done, W + q C - 1 samples are in and R + (q - 1) C are out, where W
+// and R are what the first one takes and returns and C is a chunk.
+size_t converter_owed(const converter *c)
+{
+  if (c->published) return blocks_owed(c);
+  size_t chunk = c->n * FBANK_SHIFT;
+  size_t first = KEPT_SAMPLES + c->ahead * FBANK_SHIFT + chunk;
+  return first + chunk - vocos_stream_first(c->vocoder) - 1;
+}
+
+size_t converter_shift(const converter *c)
+{
+  return c->published ? KEPT_SAMPLES + REPEATED_FRAMES * FBANK_SHIFT : 0;
+}
+
+void converter_set_back(converter *c)
+{
+  size_t position = asr_position(c->encoder);
+  size_t least = 2 * (c->n + c->ahead) / STRETCH; // of a cache filled with zeros
+  if (flow_vc_second_generation(c->m.decoder)) {
+    if (position < POSITION_LIMIT) return;
+    position -= POSITION_LIMIT;
+    asr_set_position(c->encoder, position > least ? position : least);
+  } else if (c->chunks > 0 && c->chunks % c->reset_chunks == 0) {
+    asr_set_position(c->encoder, c->n);
   }
-  memcpy(c->features, c->features + c->content_frames * width, width * sizeof(float));
 }
 
 // Row i is centred on the window's sample 160 i.
 static void add_pitch(converter *c, const flow_vc_voice *voice)
 {
   float target = flow_vc_voice_pitch(voice);
-  size_t width = asr_encoder_width(c->m.encoder);
-  for (size_t i = 0; i < STRETCH * c->content_frames; i++) {
+  for (size_t i = 0; i < c->n; i++) {
     pitch_value heard = pitch_track(c->pitch, c->window + i * FBANK_SHIFT);
     c->pitch_weight = fminf(c->pitch_weight + heard.voicing, MEAN_MOST);
     c->pitch_mean += heard.voicing / c->pitch_weight * (heard.octaves - c->pitch_mean);
     float moved = isfinite(target) ? heard.octaves - c->pitch_mean + target : heard.octaves;
     flow_vc_add_pitch(c->m.decoder, moved + c->semitones / 12.0f, heard.voicing,
-                      c->content + i * width);
+                      c->content + i * c->width);
   }
 }
 
-// Positions run into the thousands otherwise; both networks care about differences only.
-static void set_back(converter *c)
+size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *content,
+                       size_t ahead, const float *noise, float *out, float *mel)
 {
-  if (c->chunks == 0 || c->chunks % c->reset_chunks != 0) return;
-  asr_set_position(c->encoder, 4 * c->content_frames);
-  flow_vc_set_position(c->decoder, 6 * flow_vc_chunk_frames(c->m.decoder));
+  size_t count = c->n * c->mel_bins;
+  size_t all = (c->n + c->ahead) * c->mel_bins;
+  // what was ahead comes again with the noise it had
+  size_t kept = c->chunks > 0 ? all - count : 0;
+  float *before = c->mel; // free until the decoder runs
+  memcpy(before, c->noise + count, kept * sizeof(float));
+  if (noise != NULL)
+    memcpy(c->noise, noise, all * sizeof(float));
+  else
+    random_normal(&c->random, c->noise, all);
+  memcpy(c->noise, before, kept * sizeof(float));
+  flow_vc_chunk(c->decoder, voice, content, c->noise, c->n, ahead, c->mel);
+  if (mel != NULL) memcpy(mel, c->mel, count * sizeof(float));
+  for (size_t i = 0; i < count; i++) c->mel[i] = (c->mel[i] + 1.0f) / 2.0f;
+  c->chunks++;
+  c->frames += c->n;
+  return vocos_stream_step(c->vocoder, c->mel, out);
 }
 
 void converter_step(converter *c, const flow_vc_voice *voice, const float *samples,
                     const float *noise, float *out, float *mel)
 {
-  size_t n = flow_vc_chunk_frames(c->m.decoder);
-  size_t count = n * flow_vc_mel(c->m.decoder);
+  if (c->published) {
+    blocks_step(c, voice, samples, noise, out, mel);
+    return;
+  }
+  size_t rows = c->n + c->ahead;
   size_t wanted = converter_wanted(c);
-  size_t window = KEPT_SAMPLES + n * FBANK_SHIFT;
+  size_t window = KEPT_SAMPLES + rows * FBANK_SHIFT;
+  size_t chunk = c->n * FBANK_SHIFT;
   float *heard = c->window + BEFORE_SAMPLES;
-  set_back(c);
+  float *fresh = c->features + c->width;
   memcpy(heard + window - wanted, samples, wanted * sizeof(float));
   fbank_run(c->analysis, heard, window, c->fbank);
-  asr_run(c->encoder, c->fbank, asr_window_frames(c->encoder),
-          c->features + asr_encoder_width(c->m.encoder));
-  stretch(c);
+  converter_set_back(c);
+  asr_run(c->encoder, c->fbank, asr_window_frames(c->encoder), c->n / STRETCH, fresh);
+  // before the first chunk its first frame stands for the one before
+  if (c->chunks == 0) memcpy(c->features, fresh, c->width * sizeof(float));
+  stretch_rows(c->features, 1 + rows / STRETCH, c->width, 1, c->content, rows);
+  memcpy(c->features, c->features + c->n / STRETCH * c->width, c->width * sizeof(float));
   if (c->pitch != NULL) add_pitch(c, voice);
-  memmove(c->window, c->window + n * FBANK_SHIFT,
-          (BEFORE_SAMPLES + KEPT_SAMPLES) * sizeof(float));
-  if (noise == NULL) {
-    random_normal(&c->random, c->noise, count);
-    noise = c->noise;
-  }
-  flow_vc_chunk(c->decoder, voice, c->content, noise, n, c->mel);
-  if (mel != NULL) memcpy(mel, c->mel, count * sizeof(float));
-  for (size_t i = 0; i < count; i++) c->mel[i] = (c->mel[i] + 1.0f) / 2.0f;
-  vocos_stream_step(c->vocoder, c->mel, out);
-  c->chunks++;
+  memmove(c->window, c->window + chunk, (BEFORE_SAMPLES + window - chunk) * sizeof(float));
+  converter_speak(c, voice, c->content, c->ahead, noise, out, mel);
 }

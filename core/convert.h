@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// MeanVC's real-time loop: chunks of 16 kHz samples in, chunks of converted samples out. Content at
-// time t of the input sits at time t of the output; it comes out a chunk, the analysis look-ahead
-// of 45 ms and the vocoder's 30 ms later.
+// Samples of 16 kHz in, converted samples out, a step at a time. Two loops:
+//   prompt      feeds each network as soon as what it wants is there. Of the first generation this
+//               is the published real-time loop. Content at time t of the input sits at time t of
+//               the output.
+//   published   the real-time loop of MeanVC 2: blocks of 160 ms for any chunk, and an analysis
+//               that begins in 45 ms of a constant and repeats three frames at every block.
 #ifndef MEANWAVE_CONVERT_H
 #define MEANWAVE_CONVERT_H
 
@@ -20,10 +23,12 @@ typedef struct {
 
 typedef struct converter converter;
 
-// The decoder's chunk of n mel frames is 4 content frames of the encoder. `reset_chunks`: positions
-// are set back every so many chunks as the published loop does (50).
+// A chunk of n mel frames and its look-ahead are (n + ahead) / 4 content frames of the encoder.
+// `reset_chunks`: in the first generation positions are set back every so many chunks as the
+// published loop does (50). `published`: that loop where there are two.
 mw_status converter_new(converter **made, const converter_model *model,
-                        size_t longest_prompt_frames, size_t reset_chunks, mw_error *error);
+                        size_t longest_prompt_frames, size_t reset_chunks, bool published,
+                        mw_error *error);
 void converter_free(converter *c);
 void converter_reset(converter *c, uint64_t seed);
 
@@ -32,13 +37,27 @@ void converter_reset(converter *c, uint64_t seed);
 bool converter_moves_pitch(const converter *c);
 void converter_set_pitch(converter *c, float semitones);
 
-size_t converter_chunk(const converter *c);    // samples a step takes, but for the first
-size_t converter_wanted(const converter *c);   // samples the next step takes
-size_t converter_returned(const converter *c); // samples the next step writes
+size_t converter_wanted(const converter *c);        // samples the next step takes
+size_t converter_returned(const converter *c);      // samples the next step writes
+size_t converter_chunks(const converter *c);        // done since the reset
+size_t converter_most_wanted(const converter *c);   // of any step
+size_t converter_most_returned(const converter *c); // of any step
+// Samples that must lie before the output, so that whoever takes one for every one given never
+// finds it empty; and samples of the output that come before the first of the input. The sum is
+// the delay of a sound.
+size_t converter_owed(const converter *c);
+size_t converter_shift(const converter *c);
 
-// Real time. samples [converter_wanted] -> out [converter_returned]; `noise` [chunk, mel] is drawn
-// from the seed when NULL. `mel`, when not NULL, receives the chunk's frames [chunk, mel].
+// Real time. samples [converter_wanted] -> out [converter_returned]. `noise` [n + ahead, mel] for
+// each chunk of the step is drawn from the seed when NULL; the frames that were ahead keep theirs.
+// `mel`, when not NULL, receives the frames of the step [chunks * n, mel].
 void converter_step(converter *c, const flow_vc_voice *voice, const float *samples,
                     const float *noise, float *out, float *mel);
+
+// Published loop only, real time: the last `count` samples of a sound, fewer than a step takes, and
+// all that is still held. Returns how many samples were written, at most `converter_most_returned`
+// and two chunks. Reset before going on.
+size_t converter_finish(converter *c, const flow_vc_voice *voice, const float *samples,
+                        size_t count, const float *noise, float *out, float *mel);
 
 #endif

@@ -3,10 +3,11 @@
 // The decoder's weights, and what a voice and a schedule fix. Official sizes: dim 512, depth 4,
 // heads 2 of 64, feed-forward 1024, mel 80, content and speaker 256.
 //
+//   timbre: timbre.c in the first generation, timbre_tokens.c in the second
 //   input_embed.proj [dim, mel + content + speaker]: the speaker's share is folded into a voice
-//   cache_embed [dim, mel]: the clean chunk before
-//   c = t_time_embed(t) + r_time_embed(r); modulations are linear in silu(c): folded into a
-//   schedule blocks: see flow_vc_state.c
+//   cache_embed [dim, mel]: the clean chunk before, first generation only
+//   c = t_time_embed(t) + r_time_embed(r); modulations are linear in silu(c): folded into a schedule
+//   blocks: see flow_vc_state.c
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,10 +65,21 @@ static mw_status load_plain(matrix **made, const weights_view *view, const char 
   return matrix_load(made, view, name, &(matrix_shape){outputs, inputs, 1, 1, 1}, true, error);
 }
 
+// What a block's rows see of other chunks: first generation 5 before; second 2 before in the first
+// half of the blocks and 1 in the others, and in the first block what lies ahead (t_p and t_f of the
+// published configurations).
+static void set_reach(const flow_vc *f, flow_block *b, size_t index)
+{
+  enum { PAST_FIRST_GENERATION = 5 };
+  b->past = f->tokens == NULL ? PAST_FIRST_GENERATION : index < f->depth / 2 ? 2 : 1;
+  b->future = index == 0 ? f->ahead : 0;
+}
+
 static mw_status read_block(flow_vc *f, size_t index, const weights_view *view, mw_error *error)
 {
   flow_block *b = &f->blocks[index];
   char prefix[64];
+  set_reach(f, b, index);
   snprintf(prefix, sizeof prefix, "transformer_blocks.%zu.", index);
   weights_view inside = weights_within(view, prefix);
   mw_status status =
@@ -113,11 +125,12 @@ static mw_status read_sizes(flow_vc *f, const weights_view *view, mw_error *erro
     if (weights_view_find(view, name) == NULL) break;
   }
   if (f->dim == 0 || f->mel == 0 || f->head_size == 0 || f->head_size % 2 != 0 ||
-      f->inner % f->head_size != 0 || f->inner == 0 || f->chunk == 0 || f->chunk > 1024)
+      f->inner % f->head_size != 0 || f->inner == 0 || f->chunk == 0 || f->chunk > 1024 ||
+      f->ahead > f->chunk)
     return mw_fail(
         error, MW_ERROR_MODEL,
-        "%s: a decoder of %zu columns in heads of %zu, %zu frames a chunk, is not possible",
-        weights_path(view->file), f->inner, f->head_size, f->chunk);
+        "%s: a decoder of %zu columns in heads of %zu, %zu + %zu frames a chunk, is not possible",
+        weights_path(view->file), f->inner, f->head_size, f->chunk, f->ahead);
   return MW_OK;
 }
 
@@ -136,7 +149,7 @@ static mw_status read_ends(flow_vc *f, const weights_view *view, mw_error *error
   if (status == MW_OK)
     status = load_columns(&f->embed_speaker, view, name, f->dim, joined, f->mel + f->content,
                           f->speaker, bias, error);
-  if (status == MW_OK)
+  if (status == MW_OK && f->timbre != NULL)
     status = load_plain(&f->embed_clean, view, "cache_embed", f->dim, f->mel, error);
   for (int i = 0; status == MW_OK && i < 2; i++) {
     weights_view time = weights_within(view, i == 0 ? "t_time_embed." : "r_time_embed.");
@@ -155,6 +168,9 @@ static mw_status read_pitch(flow_vc *f, const weights_view *view, mw_error *erro
   const tensor *t;
   float range[2];
   if (weights_view_find(view, "pitch_embed.weight") == NULL) return MW_OK;
+  if (f->ahead > 0)
+    return mw_fail(error, MW_ERROR_MODEL, "%s: a decoder that looks ahead is told no pitch",
+                   weights_path(view->file));
   mw_status status =
       weights_need(&t, view, "pitch_embed.weight", 2, (size_t[]){ANY_SIZE, f->content}, error);
   if (status == MW_OK)
@@ -172,26 +188,43 @@ static mw_status read_pitch(flow_vc *f, const weights_view *view, mw_error *erro
   return MW_OK;
 }
 
-mw_status flow_vc_load(flow_vc **loaded, const weights_view *view, size_t chunk_frames,
-                       mw_error *error)
+static mw_status read_timbre(flow_vc *f, const weights_view *view, mw_error *error)
 {
   enum { TIMBRE_HEADS = 4 };
+  mw_status status;
+  if (weights_view_find(view, "gtm.k_prior") != NULL) {
+    status = timbre_tokens_load(&f->tokens, view, TIMBRE_HEADS, error);
+    if (status != MW_OK) return status;
+    f->content = timbre_tokens_width(f->tokens);
+    f->speaker = timbre_tokens_speaker(f->tokens);
+    return MW_OK;
+  }
+  weights_view inside = weights_within(view, "timbre_encoder.");
+  status = timbre_load(&f->timbre, &inside, TIMBRE_HEADS, error);
+  if (status != MW_OK) return status;
+  f->content = timbre_width(f->timbre);
+  f->speaker = timbre_speaker(f->timbre);
+  if (timbre_mel(f->timbre) != f->mel)
+    return mw_fail(error, MW_ERROR_MODEL, "%s: decoder and timbre encoder differ in mel bins",
+                   weights_path(view->file));
+  if (f->ahead > 0)
+    return mw_fail(error, MW_ERROR_MODEL, "%s: MeanVC's first generation looks no frames ahead",
+                   weights_path(view->file));
+  return MW_OK;
+}
+
+mw_status flow_vc_load(flow_vc **loaded, const weights_view *view, size_t chunk_frames,
+                       size_t ahead_frames, mw_error *error)
+{
   flow_vc *f = calloc(1, sizeof *f);
   if (f == NULL || (f->memory = arena_new()) == NULL) {
     flow_vc_free(f);
     return mw_fail_memory(error, "reading the decoder");
   }
   f->chunk = chunk_frames;
-  weights_view inside = weights_within(view, "timbre_encoder.");
+  f->ahead = ahead_frames;
   mw_status status = read_sizes(f, view, error);
-  if (status == MW_OK) status = timbre_load(&f->timbre, &inside, TIMBRE_HEADS, error);
-  if (status == MW_OK) {
-    f->content = timbre_width(f->timbre);
-    f->speaker = timbre_speaker(f->timbre);
-    if (timbre_mel(f->timbre) != f->mel)
-      status = mw_fail(error, MW_ERROR_MODEL, "%s: decoder and timbre encoder differ in mel bins",
-                       weights_path(view->file));
-  }
+  if (status == MW_OK) status = read_timbre(f, view, error);
   if (status == MW_OK) status = read_ends(f, view, error);
   if (status == MW_OK) status = read_pitch(f, view, error);
   for (size_t i = 0; status == MW_OK && i < f->depth; i++) status = read_block(f, i, view, error);
@@ -207,6 +240,7 @@ void flow_vc_free(flow_vc *f)
 {
   if (f == NULL) return;
   timbre_free(f->timbre);
+  timbre_tokens_free(f->tokens);
   matrix_free(f->embed_mel);
   matrix_free(f->embed_timbre);
   matrix_free(f->embed_speaker);
@@ -249,9 +283,19 @@ void flow_vc_add_pitch(const flow_vc *f, float octaves, float voicing, float *co
   }
 }
 
+bool flow_vc_second_generation(const flow_vc *f)
+{
+  return f->tokens != NULL;
+}
+
 size_t flow_vc_chunk_frames(const flow_vc *f)
 {
   return f->chunk;
+}
+
+size_t flow_vc_ahead_frames(const flow_vc *f)
+{
+  return f->ahead;
 }
 
 size_t flow_vc_mel(const flow_vc *f)
@@ -281,7 +325,9 @@ mw_status flow_vc_voice_new(flow_vc_voice **made, const flow_vc *f, const float 
     return mw_fail_memory(error, "folding a voice");
   }
   mw_status status =
-      timbre_prompt_new(&v->prompt, f->timbre, prompt, prompt_frames, speaker, error);
+      f->tokens != NULL
+          ? timbre_token_set_new(&v->tokens, f->tokens, speaker, error)
+          : timbre_prompt_new(&v->prompt, f->timbre, prompt, prompt_frames, speaker, error);
   if (status != MW_OK) {
     flow_vc_voice_free(v);
     return status;
@@ -306,16 +352,17 @@ void flow_vc_voice_free(flow_vc_voice *v)
 {
   if (v == NULL) return;
   timbre_prompt_free(v->prompt);
+  timbre_token_set_free(v->tokens);
   free(v->embedded);
   free(v);
 }
 
 // ---- a schedule ----
 
-void flow_vc_published_times(float *times, size_t steps)
+void flow_vc_published_times(const flow_vc *f, float *times, size_t steps)
 {
   for (size_t i = 0; i <= steps; i++) times[i] = 1.0f - (float)i / (float)steps;
-  if (steps == 2) times[1] = 0.8f;
+  if (steps == 2 && f->tokens == NULL) times[1] = 0.8f;
 }
 
 // emb(tau) of one of the two embedders, added to c. The products are rounded to float as the

@@ -7,9 +7,11 @@
 #include "arena.h"
 #include "flow_vc.h"
 
-enum { FLOW_VC_DEPTH_LIMIT = 64, FLOW_VC_PAST_CHUNKS = 5 };
+enum { FLOW_VC_DEPTH_LIMIT = 64 };
 
 typedef struct {
+  size_t past;        // chunks before its own that a row sees
+  size_t future;      // frames of the chunk after its own that a row sees
   matrix *modulation; // [6 dim, dim]: shift, scale, gate, shift, scale, gate
   matrix *qkv;        // [3 inner, dim]
   matrix *out;        // [dim, inner]
@@ -30,11 +32,13 @@ struct flow_vc {
   size_t content;
   size_t speaker;
   size_t chunk; // frames
-  timbre *timbre;
+  size_t ahead; // frames of look-ahead
+  timbre *timbre;        // first generation, else NULL
+  timbre_tokens *tokens; // second generation, else NULL
   matrix *embed_mel;        // [dim, mel]
   matrix *embed_timbre;     // [dim, content]
   matrix *embed_speaker;    // [dim, speaker], with the bias of the whole projection
-  matrix *embed_clean;      // [dim, mel]
+  matrix *embed_clean;      // [dim, mel]; first generation, else NULL
   matrix *time_in[2];       // t, r: [dim, 256]
   matrix *time_out[2];      // [dim, dim]
   matrix *final_modulation; // [2 dim, dim]: scale, shift
@@ -47,7 +51,8 @@ struct flow_vc {
 };
 
 struct flow_vc_voice {
-  timbre_prompt *prompt;
+  timbre_prompt *prompt;    // first generation, else NULL
+  timbre_token_set *tokens; // second generation, else NULL
   float *embedded; // [dim]: the speaker's share of the input projection, bias included
   float pitch;     // mean, log2 of Hz; NAN when unknown
 };

@@ -6,12 +6,9 @@
 //       |\-------------------------- the same delay --------------------------/        |
 //        \-------------------------------- gate --------------------------------------/
 //
-// The queue begins with `delay` frames of silence, just enough that it never runs dry:
-//   the converter wants W samples before the first of its chunks and C before each other; what it
-//   returns first is R. Just before it has q + 1 chunks, W + q C - 1 samples are in and
-//   R + (q - 1) C are out: it owes W + C - R - 1 at 16 kHz. Each resampler adds its look-ahead,
-//   and the pitch shifter its delay: that of its output which comes before the beginning is
-//   dropped.
+// The queue begins with silence, just enough that it never runs dry: what the converter owes, the
+// delay of the pitch shifter, whose output of before the beginning is dropped, and the look-ahead of
+// each resampler. The delay is that and what the converter's output has in front.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +28,7 @@ struct mw_stream {
   uint64_t seed;
   unsigned rate_hz;
   size_t delay;
+  size_t silence;     // of the delay: what the queue begins with
   pitch_shift *shift; // NULL: the converter does it, or it stays
   size_t early;       // samples it gives that are of before the beginning
   resampler *in;      // NULL at the model's rate
@@ -51,21 +49,22 @@ struct mw_stream {
 
 static void set_delay(mw_stream *s)
 {
-  size_t first = converter_wanted(s->loop);
-  size_t owed = first + converter_chunk(s->loop) - converter_returned(s->loop) - 1;
+  size_t owed = converter_owed(s->loop);
+  size_t in_front = converter_shift(s->loop);
   if (s->shift != NULL) owed += PITCH_SHIFT_DELAY;
-  s->delay = owed;
+  s->silence = owed;
+  s->delay = owed + in_front;
   if (s->in == NULL) return;
   // both round the position of a sample: one frame each
   double scale = (double)s->rate_hz / VC_MODEL_HZ;
-  s->delay = resampler_look_ahead(s->in) + 2 +
-             (size_t)ceil((double)(owed + 1 + resampler_look_ahead(s->out)) * scale);
+  s->silence = resampler_look_ahead(s->in) + 2 +
+               (size_t)ceil((double)(owed + 1 + resampler_look_ahead(s->out)) * scale);
+  s->delay = s->silence + (size_t)lround((double)in_front * scale);
 }
 
 static mw_status allocate(mw_stream *s, mw_error *error)
 {
-  size_t first = converter_wanted(s->loop);
-  size_t longest = first + converter_chunk(s->loop);
+  size_t returned = converter_most_returned(s->loop);
   double scale = (double)s->rate_hz / VC_MODEL_HZ;
   mw_status status = MW_OK;
   if (!converter_moves_pitch(s->loop)) status = pitch_shift_new(&s->shift, error);
@@ -76,10 +75,10 @@ static mw_status allocate(mw_stream *s, mw_error *error)
   if (status != MW_OK) return status;
   set_delay(s);
   s->glide_frames = s->rate_hz / GLIDES_PER_SECOND;
-  s->chunk = malloc(first * sizeof(float));
-  s->made = malloc(longest * sizeof(float));
+  s->chunk = malloc(converter_most_wanted(s->loop) * sizeof(float));
+  s->made = malloc(returned * sizeof(float));
   s->piece = malloc(3 * PIECE_FRAMES * sizeof(float));
-  s->queue = ring_new(s->delay + (size_t)ceil((double)longest * scale) + 4 * PIECE_FRAMES);
+  s->queue = ring_new(s->silence + (size_t)ceil((double)returned * scale) + 4 * PIECE_FRAMES);
   s->dry = ring_new(s->delay + 2 * PIECE_FRAMES);
   if (s->chunk == NULL || s->made == NULL || s->piece == NULL || s->queue == NULL || s->dry == NULL)
     return mw_fail_memory(error, "making a stream");
@@ -98,7 +97,7 @@ mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_
   s->gate_db = MW_GATE_OFF;
   glide_jump(&s->wet, 1.0f);
   glide_jump(&s->gain, 1.0f);
-  mw_status status = converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, error);
+  mw_status status = converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, false, error);
   if (status == MW_OK) status = allocate(s, error);
   if (status != MW_OK) {
     mw_stream_free(s);
@@ -125,11 +124,11 @@ void mw_stream_free(mw_stream *s)
   free(s);
 }
 
-static void fill_silence(mw_stream *s, ring *r)
+static void fill_silence(mw_stream *s, ring *r, size_t frames)
 {
   memset(s->piece, 0, PIECE_FRAMES * sizeof(float));
   ring_reset(r);
-  for (size_t left = s->delay; left > 0;)
+  for (size_t left = frames; left > 0;)
     left -= ring_write(r, s->piece, left < PIECE_FRAMES ? left : PIECE_FRAMES);
 }
 
@@ -145,8 +144,8 @@ void mw_stream_reset(mw_stream *s)
   glide_jump(&s->gain, s->gain.target);
   gate_reset(s->noise_gate);
   s->gate_gain = 0.0f;
-  fill_silence(s, s->queue);
-  fill_silence(s, s->dry);
+  fill_silence(s, s->queue, s->silence);
+  fill_silence(s, s->dry, s->delay);
 }
 
 size_t mw_stream_delay_frames(const mw_stream *s)

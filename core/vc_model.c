@@ -68,7 +68,7 @@ static mw_status open_bundle(mw_voice_model *m, const char *model_path, const ch
   weights_view decoder = weights_under(m->decoder_file, "decoder.");
   weights_view vocoder = weights_under(m->vocoder_file, "vocoder.");
   status = asr_encoder_load(&m->encoder, &encoder, error);
-  if (status == MW_OK) status = flow_vc_load(&m->decoder, &decoder, chunk, error);
+  if (status == MW_OK) status = flow_vc_load(&m->decoder, &decoder, chunk, 0, error);
   if (status == MW_OK) status = vocos_load(&m->vocoder, &vocoder, 0, error);
   return status;
 }
@@ -86,7 +86,7 @@ static mw_status open_folder(mw_voice_model *m, const char *folder, mw_error *er
   if (status == MW_OK) status = asr_encoder_load(&m->encoder, &view, error);
   if (status == MW_OK)
     status = vc_open_published(&m->decoder_file, folder, decoders, "proj_out.weight", &view, error);
-  if (status == MW_OK) status = flow_vc_load(&m->decoder, &view, PUBLISHED_CHUNK, error);
+  if (status == MW_OK) status = flow_vc_load(&m->decoder, &view, PUBLISHED_CHUNK, 0, error);
   if (status == MW_OK)
     status = vc_open_published(&m->vocoder_file, folder, vocoders, "head.out.weight", &view, error);
   if (status == MW_OK) status = vocos_load(&m->vocoder, &view, 0, error);
@@ -170,7 +170,7 @@ static mw_status open_files(mw_voice_model **opened, const char *model_path,
   if (m == NULL) return mw_fail_memory(error, "opening a voice model");
   mw_status status = is_folder(model_path) ? open_folder(m, model_path, error)
                                            : open_bundle(m, model_path, vocoder_path, error);
-  flow_vc_published_times(times, steps);
+  if (status == MW_OK) flow_vc_published_times(m->decoder, times, steps);
   if (status == MW_OK) status = flow_vc_schedule_new(&m->schedule, m->decoder, times, steps, error);
   if (status == MW_OK) status = list_voices(m, error);
   if (status != MW_OK) {

@@ -40,6 +40,7 @@ void vocos_stream_reset(vocos_stream *s);
 // Samples the next step returns: first (chunk - 1) * hop - fade, then (chunk + overlap - 1) * hop -
 // fade.
 size_t vocos_stream_next(const vocos_stream *s);
+size_t vocos_stream_first(const vocos_stream *s); // samples of the first step
 // Real time. mel01 [chunk_frames, mel_bins] -> samples; the number written comes back.
 size_t vocos_stream_step(vocos_stream *s, const float *mel01, float *samples);
 // The `fade` samples still held, as they are.

@@ -61,6 +61,11 @@ void vocos_stream_reset(vocos_stream *s)
   s->started = false;
 }
 
+size_t vocos_stream_first(const vocos_stream *s)
+{
+  return vocos_samples(s->v, s->chunk) - s->fade;
+}
+
 size_t vocos_stream_next(const vocos_stream *s)
 {
   size_t frames = s->chunk + (s->started ? s->overlap : 0);

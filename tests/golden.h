@@ -47,6 +47,7 @@ void golden_clap_text(golden_run *run);
 void golden_vocos(golden_run *run);
 void golden_speaker(golden_run *run);
 void golden_convert(golden_run *run);
+void golden_convert_second(golden_run *run);
 void golden_asr_first(golden_run *run);
 void golden_asr_second(golden_run *run);
 void golden_asr_narrow(golden_run *run);
@@ -54,5 +55,6 @@ void golden_timbre(golden_run *run);
 void golden_decoder_single(golden_run *run);
 void golden_decoder_stream(golden_run *run);
 void golden_decoder_pitch(golden_run *run);
+void golden_decoder_second(golden_run *run);
 
 #endif

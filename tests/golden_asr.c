@@ -35,7 +35,7 @@ static void compare_windows(golden_run *run, const asr_encoder *e, const npy *fb
     if (count < rule.shortest && !rule.pad) break;
     memset(padded, 0, window * bins * sizeof(float));
     memcpy(padded, fbank->values + i * bins, count * bins * sizeof(float));
-    made += asr_run(s, padded, count < rule.shortest ? rule.shortest : count,
+    made += asr_run(s, padded, count < rule.shortest ? rule.shortest : count, rule.chunk,
                     features + made * asr_encoder_width(e));
   }
   golden_compare(run, file, features, made * asr_encoder_width(e), 1e-4);
