@@ -5,9 +5,9 @@
 //   x += 1/2 ff_macaron(LN x);  x += attention(LN x);  x += convolution(LN x);
 //   x += 1/2 ff(LN x);  x = LN x
 //   attention: keys and values of the last 2 chunks are kept;
-//     score = ((q + u) k + (q + v) p) / sqrt(d / heads), where p is linear_pos of the key's absolute
-//     position (no mask, no relative shift). It is q (k + p) plus u k + v p, which no query changes:
-//     both are made once per key and kept, until the position is set.
+//     score = ((q + u) k + (q + v) p) / sqrt(d / heads), where p is linear_pos of the key's
+//     absolute position (no mask, no relative shift). It is q (k + p) plus u k + v p, which no
+//     query changes: both are made once per key and kept, until the position is set.
 //   convolution: pointwise, GLU, causal depthwise, LN, SiLU, pointwise; the last kernel - 1 gated
 //     rows are kept
 #include <math.h>
@@ -25,20 +25,20 @@ struct asr_state {
   size_t chunk;
   size_t remembered; // keys kept: 2 chunk
   bool zero_filled;
-  size_t cached;   // keys there are
-  size_t position; // of the next frame
-  float *normal;   // [window, bins]
-  float *map1;     // [window, bins1, channels]
-  float *map2;     // [chunk, bins2, channels]
-  float *x;        // [chunk, d]
-  float *y;        // [chunk, d]
-  float *z;        // [chunk, d]
-  float *wide;     // [chunk, max(ff, 2 d)]
+  size_t cached;       // keys there are
+  size_t position;     // of the next frame
+  float *normal;       // [window, bins]
+  float *map1;         // [window, bins1, channels]
+  float *map2;         // [chunk, bins2, channels]
+  float *x;            // [chunk, d]
+  float *y;            // [chunk, d]
+  float *z;            // [chunk, d]
+  float *wide;         // [chunk, max(ff, 2 d)]
   size_t placed_count; // leading keys whose `placed` and `key_bias` are there
   float *keys;         // [layers, remembered + chunk, d]
   float *values;
-  float *placed;   // [layers, remembered + chunk, d]: k + p
-  float *key_bias; // [layers, heads, remembered + chunk]: (u k + v p) / sqrt(d / heads)
+  float *placed;    // [layers, remembered + chunk, d]: k + p
+  float *key_bias;  // [layers, heads, remembered + chunk]: (u k + v p) / sqrt(d / heads)
   float *gated;     // [layers, kernel - 1 + chunk, d]
   float *table;     // [remembered + chunk, d] positions
   float *positions; // [remembered + chunk, d] after linear_pos
@@ -196,7 +196,8 @@ static void place_keys(asr_state *s, size_t index, size_t first, size_t count, f
     for (size_t h = 0; h < e->heads; h++) {
       size_t at = h * size;
       s->key_bias[(index * e->heads + h) * room + j] =
-          scale * (dot(l->content_bias + at, k + at, size) + dot(l->position_bias + at, p + at, size));
+          scale *
+          (dot(l->content_bias + at, k + at, size) + dot(l->position_bias + at, p + at, size));
     }
   }
 }

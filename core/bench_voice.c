@@ -1,41 +1,49 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What a chunk of voice conversion costs, stage by stage, on one thread: the published sizes with
-// weights by formula, or a bundle.
+// What a chunk of voice conversion costs, stage by stage, on one thread: the loop that streams run,
+// at the published sizes with weights by formula, or with the default model.
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "arena.h"
-#include "asr_encoder.h"
-#include "fbank.h"
-#include "flow_vc.h"
 #include "formula.h"
 #include "inventory.h"
 #include "random.h"
-#include "vocos.h"
+#include "voice.h"
 
-enum { PROMPT_FRAMES = 500, CHUNK_FRAMES = 20, OVERLAP_FRAMES = 3, STAGES = 5 };
+enum { PROMPT_FRAMES = 500, FIRST_CHUNKS = 8, RESET_CHUNKS = 50, CHUNK_TIMES = STAGES + 1 };
+
+static const struct {
+  const char *name;
+  const char *encoder;
+  const char *decoder;
+  size_t chunk;
+  size_t ahead;
+} sizes[] = {
+    {"meanvc", "fastu2pp-v1", "meanvc", 20, 0},
+    {"meanvc2-120", "fastu2pp-v2", "meanvc2", 12, 4},
+    {"meanvc2-40", "fastu2pp-v2", "meanvc2", 4, 4},
+};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 typedef struct {
   weights *files[3];
   asr_encoder *encoder;
   flow_vc *decoder;
   flow_vc_schedule *schedule;
-  flow_vc_voice *voice;
   vocos *vocoder;
-  fbank *analysis;
-  asr_state *encoding;
-  flow_vc_state *decoding;
-  vocos_stream *speaking;
+  flow_vc_voice *voice;
+  mw_voice_model *model; // of "default", else NULL
+  mw_voice *model_voice;
+  converter *loop;
 } pipeline;
 
 static void pipeline_free(pipeline *p)
 {
-  vocos_stream_free(p->speaking);
-  flow_vc_state_free(p->decoding);
-  asr_state_free(p->encoding);
-  fbank_free(p->analysis);
+  converter_free(p->loop);
+  mw_voice_close(p->model_voice);
+  mw_voice_model_close(p->model);
   flow_vc_voice_free(p->voice);
   flow_vc_schedule_free(p->schedule);
   vocos_free(p->vocoder);
@@ -54,29 +62,70 @@ static mw_status open_formula(weights **file, weights_view *view, const char *ki
   return status;
 }
 
-static mw_status pipeline_open(pipeline *p, mw_error *error)
+static mw_status make_voice(pipeline *p, mw_error *error)
 {
+  random_stream random;
+  size_t bins = flow_vc_mel(p->decoder);
+  arena *memory = arena_new();
+  if (memory == NULL) return mw_fail_memory(error, "measuring");
+  float *prompt = arena_floats(memory, PROMPT_FRAMES * bins);
+  float *speaker = arena_floats(memory, flow_vc_speaker(p->decoder));
+  mw_status status = arena_failed(memory) ? mw_fail_memory(error, "measuring") : MW_OK;
+  if (status == MW_OK) {
+    random_seed(&random, 1);
+    random_normal(&random, prompt, PROMPT_FRAMES * bins);
+    random_normal(&random, speaker, flow_vc_speaker(p->decoder));
+    status = flow_vc_voice_new(&p->voice, p->decoder, speaker, prompt, PROMPT_FRAMES, error);
+  }
+  arena_free(memory);
+  return status;
+}
+
+static mw_status open_size(pipeline *p, int size, unsigned steps, mw_error *error)
+{
+  float times[17];
   weights_view encoder;
   weights_view decoder;
   weights_view vocoder;
-  float times[2];
-  mw_status status = open_formula(&p->files[0], &encoder, "fastu2pp-v1", error);
-  if (status == MW_OK) status = open_formula(&p->files[1], &decoder, "meanvc", error);
+  mw_status status = open_formula(&p->files[0], &encoder, sizes[size].encoder, error);
+  if (status == MW_OK) status = open_formula(&p->files[1], &decoder, sizes[size].decoder, error);
   if (status == MW_OK) status = open_formula(&p->files[2], &vocoder, "vocos-16k", error);
   if (status == MW_OK) status = asr_encoder_load(&p->encoder, &encoder, error);
-  if (status == MW_OK) status = flow_vc_load(&p->decoder, &decoder, CHUNK_FRAMES, 0, error);
+  if (status == MW_OK)
+    status = flow_vc_load(&p->decoder, &decoder, sizes[size].chunk, sizes[size].ahead, error);
   if (status == MW_OK) status = vocos_load(&p->vocoder, &vocoder, 0, error);
-  if (status == MW_OK) flow_vc_published_times(p->decoder, times, 1);
-  if (status == MW_OK) status = flow_vc_schedule_new(&p->schedule, p->decoder, times, 1, error);
-  if (status == MW_OK) status = fbank_new(&p->analysis, error);
+  if (status != MW_OK) return status;
+  flow_vc_published_times(p->decoder, times, steps);
+  status = flow_vc_schedule_new(&p->schedule, p->decoder, times, steps, error);
+  if (status == MW_OK) status = make_voice(p, error);
+  converter_model networks = {p->encoder, p->decoder, p->schedule, p->vocoder};
   if (status == MW_OK)
-    status = asr_state_new(&p->encoding, p->encoder, CHUNK_FRAMES / 4, false, error);
-  if (status == MW_OK)
-    status = flow_vc_state_new(&p->decoding, p->decoder, p->schedule, PROMPT_FRAMES, error);
-  if (status == MW_OK)
-    status = vocos_stream_new(&p->speaking, p->vocoder, CHUNK_FRAMES, OVERLAP_FRAMES,
-                              2 * vocos_hop(p->vocoder), error);
+    status = converter_new(&p->loop, &networks, PROMPT_FRAMES, RESET_CHUNKS, false, error);
   return status;
+}
+
+static mw_status open_default(pipeline *p, unsigned steps, mw_error *error)
+{
+  mw_status status = mw_voice_model_open(&p->model, NULL, NULL, steps, error);
+  if (status != MW_OK) return status;
+  const char *name = mw_voice_model_voice(p->model, 0);
+  if (name == NULL) return mw_fail(error, MW_ERROR_MODEL, "the default model has no voice");
+  status = mw_voice_open(&p->model_voice, p->model, name, NULL, error);
+  converter_model networks = vc_model_networks(p->model);
+  if (status == MW_OK)
+    status = converter_new(&p->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, false, error);
+  return status;
+}
+
+static mw_status pipeline_open(pipeline *p, const mw_bench_voice_wish *wish, mw_error *error)
+{
+  if (wish->steps < 1 || wish->steps > 16)
+    return mw_fail(error, MW_ERROR_ARGUMENT, "%u steps: wanted 1 to 16", wish->steps);
+  if (strcmp(wish->size, "default") == 0) return open_default(p, wish->steps, error);
+  for (int i = 0; i < SIZES; i++)
+    if (strcmp(sizes[i].name, wish->size) == 0) return open_size(p, i, wish->steps, error);
+  return mw_fail(error, MW_ERROR_ARGUMENT,
+                 "no size '%s': meanvc, meanvc2-120, meanvc2-40 or default", wish->size);
 }
 
 static double now_ms(void)
@@ -84,6 +133,21 @@ static double now_ms(void)
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+// Times of the chunk at hand, stage by stage.
+typedef struct {
+  double begun;
+  double last;
+  double stage[STAGES];
+} stopwatch;
+
+static void stop(void *context, converter_stage done)
+{
+  stopwatch *w = context;
+  double now = now_ms();
+  w->stage[done] = now - w->last;
+  w->last = now;
 }
 
 static int compare_times(const void *a, const void *b)
@@ -107,83 +171,51 @@ static void report_stage(const char *name, double *times, size_t count, double c
   row(context, &stage);
 }
 
-typedef struct {
-  float *samples;  // [window]
-  float *fbank;    // [window frames, 80]
-  float *features; // [content frames, width]
-  float *content;  // [chunk, width]
-  float *noise;    // [chunk, mel]
-  float *mel;      // [chunk, mel]
-  float *out;
-} buffers;
-
-static void run_chunk(pipeline *p, const buffers *b, size_t window, double *times, size_t count,
-                      size_t index)
+// times [CHUNK_TIMES, count]
+static void run_chunks(const pipeline *p, float *samples, float *out, double *times, size_t count)
 {
-  size_t width = asr_encoder_width(p->encoder);
-  size_t values = CHUNK_FRAMES * flow_vc_mel(p->decoder);
-  double begun = now_ms();
-  fbank_run(p->analysis, b->samples, window, b->fbank);
-  double analysed = now_ms();
-  asr_run(p->encoding, b->fbank, asr_window_frames(p->encoding), CHUNK_FRAMES / 4, b->features);
-  for (size_t i = 0; i < CHUNK_FRAMES; i++)
-    memcpy(b->content + i * width, b->features + i / 4 * width, width * sizeof(float));
-  double encoded = now_ms();
-  flow_vc_chunk(p->decoding, p->voice, b->content, b->noise, CHUNK_FRAMES, 0, b->mel);
-  for (size_t i = 0; i < values; i++) b->mel[i] = (b->mel[i] + 1.0f) / 2.0f;
-  double decoded = now_ms();
-  vocos_stream_step(p->speaking, b->mel, b->out);
-  double spoken = now_ms();
-  times[index] = analysed - begun;
-  times[count + index] = encoded - analysed;
-  times[2 * count + index] = decoded - encoded;
-  times[3 * count + index] = spoken - decoded;
-  times[4 * count + index] = spoken - begun;
+  const flow_vc_voice *voice = p->model != NULL ? p->model_voice->folded : p->voice;
+  random_stream random;
+  stopwatch watch;
+  random_seed(&random, 2);
+  converter_set_mark(p->loop, stop, &watch);
+  for (size_t i = 0; i < FIRST_CHUNKS + count; i++) {
+    size_t wanted = converter_wanted(p->loop);
+    random_normal(&random, samples, wanted);
+    for (size_t k = 0; k < wanted; k++) samples[k] *= 0.1f;
+    watch.begun = watch.last = now_ms();
+    converter_step(p->loop, voice, samples, NULL, out, NULL);
+    if (i < FIRST_CHUNKS) continue;
+    for (size_t s = 0; s < STAGES; s++) times[s * count + i - FIRST_CHUNKS] = watch.stage[s];
+    times[STAGES * count + i - FIRST_CHUNKS] = watch.last - watch.begun;
+  }
 }
 
-mw_status mw_bench_voice(unsigned chunks, void (*row)(void *context, const mw_bench_stage *row),
-                         void *context, mw_error *error)
+mw_status mw_bench_voice(const mw_bench_voice_wish *wish,
+                         void (*row)(void *context, const mw_bench_stage *row), void *context,
+                         mw_error *error)
 {
-  static const char *const names[STAGES] = {"analysis", "encoder", "decoder", "vocoder", "total"};
+  static const char *const names[CHUNK_TIMES] = {"analysis", "encoder", "decoder", "vocoder",
+                                                 "total"};
   pipeline p = {0};
-  random_stream random;
-  arena *memory = arena_new();
-  double *times = NULL;
-  mw_status status = memory != NULL ? pipeline_open(&p, error) : mw_fail_memory(error, "measuring");
-  if (status != MW_OK) goto done;
-  size_t window = FBANK_FRAME + (asr_window_frames(p.encoding) - 1) * FBANK_SHIFT;
-  size_t bins = flow_vc_mel(p.decoder);
-  size_t width = asr_encoder_width(p.encoder);
-  size_t count = chunks > 0 ? chunks : 1;
-  float *prompt = arena_floats(memory, PROMPT_FRAMES * bins);
-  float *speaker = arena_floats(memory, flow_vc_speaker(p.decoder) + 16);
-  buffers b = {.samples = arena_floats(memory, window),
-               .fbank = arena_floats(memory, asr_window_frames(p.encoding) * FBANK_BINS),
-               .features = arena_floats(memory, CHUNK_FRAMES * width),
-               .content = arena_floats(memory, CHUNK_FRAMES * width),
-               .noise = arena_floats(memory, CHUNK_FRAMES * bins),
-               .mel = arena_floats(memory, CHUNK_FRAMES * bins),
-               .out = arena_floats(memory, (CHUNK_FRAMES + OVERLAP_FRAMES) * vocos_hop(p.vocoder))};
-  times = calloc(STAGES * count, sizeof *times);
-  if (arena_failed(memory) || times == NULL) {
+  size_t count = wish->chunks > 0 ? wish->chunks : 1;
+  arena *memory = NULL;
+  mw_status status = pipeline_open(&p, wish, error);
+  if (status == MW_OK && (memory = arena_new()) == NULL)
     status = mw_fail_memory(error, "measuring");
-    goto done;
+  if (status == MW_OK) {
+    float *samples = arena_floats(memory, converter_most_wanted(p.loop));
+    float *out = arena_floats(memory, converter_most_returned(p.loop));
+    double *times = arena_take(memory, CHUNK_TIMES * count, sizeof *times);
+    if (arena_failed(memory)) {
+      status = mw_fail_memory(error, "measuring");
+    } else {
+      run_chunks(&p, samples, out, times, count);
+      double chunk_ms = 1e3 * (double)converter_wanted(p.loop) / VC_MODEL_HZ;
+      for (size_t s = 0; s < CHUNK_TIMES; s++)
+        report_stage(names[s], times + s * count, count, chunk_ms, row, context);
+    }
   }
-  random_seed(&random, 1);
-  random_normal(&random, prompt, PROMPT_FRAMES * bins);
-  random_normal(&random, speaker, flow_vc_speaker(p.decoder));
-  random_normal(&random, b.samples, window);
-  random_normal(&random, b.noise, CHUNK_FRAMES * bins);
-  for (size_t i = 0; i < window; i++) b.samples[i] *= 0.1f;
-  status = flow_vc_voice_new(&p.voice, p.decoder, speaker, prompt, PROMPT_FRAMES, error);
-  if (status != MW_OK) goto done;
-  // the first chunks have no history yet: they cost less and are not counted
-  for (size_t i = 0; i < 8; i++) run_chunk(&p, &b, window, times, count, 0);
-  for (size_t i = 0; i < count; i++) run_chunk(&p, &b, window, times, count, i);
-  for (size_t s = 0; s < STAGES; s++)
-    report_stage(names[s], times + s * count, count, CHUNK_FRAMES * 10.0, row, context);
-done:
-  free(times);
   arena_free(memory);
   pipeline_free(&p);
   return status;

@@ -53,8 +53,8 @@ static mw_status make_states(converter *c, size_t longest_prompt_frames, mw_erro
   if (status == MW_OK && flow_vc_wants_pitch(c->m.decoder))
     status = pitch_tracker_new(&c->pitch, error);
   if (status == MW_OK)
-    status = flow_vc_state_new(&c->decoder, c->m.decoder, c->m.schedule, longest_prompt_frames,
-                               error);
+    status =
+        flow_vc_state_new(&c->decoder, c->m.decoder, c->m.schedule, longest_prompt_frames, error);
   if (status == MW_OK)
     status = vocos_stream_new(&c->vocoder, c->m.vocoder, c->n, overlap, fade, error);
   return status;
@@ -186,6 +186,18 @@ size_t converter_shift(const converter *c)
   return c->published ? KEPT_SAMPLES + REPEATED_FRAMES * FBANK_SHIFT : 0;
 }
 
+void converter_set_mark(converter *c, void (*mark)(void *context, converter_stage done),
+                        void *context)
+{
+  c->mark = mark;
+  c->mark_context = context;
+}
+
+void converter_mark(const converter *c, converter_stage done)
+{
+  if (c->mark != NULL) c->mark(c->mark_context, done);
+}
+
 void converter_set_back(converter *c)
 {
   size_t position = asr_position(c->encoder);
@@ -213,8 +225,8 @@ static void add_pitch(converter *c, const flow_vc_voice *voice)
   }
 }
 
-size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *content,
-                       size_t ahead, const float *noise, float *out, float *mel)
+size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *content, size_t ahead,
+                       const float *noise, float *out, float *mel)
 {
   size_t count = c->n * c->mel_bins;
   size_t all = (c->n + c->ahead) * c->mel_bins;
@@ -229,10 +241,13 @@ size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *co
   memcpy(c->noise, before, kept * sizeof(float));
   flow_vc_chunk(c->decoder, voice, content, c->noise, c->n, ahead, c->mel);
   if (mel != NULL) memcpy(mel, c->mel, count * sizeof(float));
+  converter_mark(c, STAGE_DECODER);
   for (size_t i = 0; i < count; i++) c->mel[i] = (c->mel[i] + 1.0f) / 2.0f;
   c->chunks++;
   c->frames += c->n;
-  return vocos_stream_step(c->vocoder, c->mel, out);
+  size_t made = vocos_stream_step(c->vocoder, c->mel, out);
+  converter_mark(c, STAGE_VOCODER);
+  return made;
 }
 
 void converter_step(converter *c, const flow_vc_voice *voice, const float *samples,
@@ -250,6 +265,7 @@ void converter_step(converter *c, const flow_vc_voice *voice, const float *sampl
   float *fresh = c->features + c->width;
   memcpy(heard + window - wanted, samples, wanted * sizeof(float));
   fbank_run(c->analysis, heard, window, c->fbank);
+  converter_mark(c, STAGE_ANALYSIS);
   converter_set_back(c);
   asr_run(c->encoder, c->fbank, asr_window_frames(c->encoder), c->n / STRETCH, fresh);
   // before the first chunk its first frame stands for the one before
@@ -258,5 +274,6 @@ void converter_step(converter *c, const flow_vc_voice *voice, const float *sampl
   memcpy(c->features, c->features + c->n / STRETCH * c->width, c->width * sizeof(float));
   if (c->pitch != NULL) add_pitch(c, voice);
   memmove(c->window, c->window + chunk, (BEFORE_SAMPLES + window - chunk) * sizeof(float));
+  converter_mark(c, STAGE_ENCODER);
   converter_speak(c, voice, c->content, c->ahead, noise, out, mel);
 }

@@ -54,6 +54,18 @@ size_t converter_shift(const converter *c);
 void converter_step(converter *c, const flow_vc_voice *voice, const float *samples,
                     const float *noise, float *out, float *mel);
 
+// Calls `mark` behind each stage of a step, in their order; NULL: nobody wants to know. What it
+// does is in real time too.
+typedef enum {
+  STAGE_ANALYSIS,
+  STAGE_ENCODER,
+  STAGE_DECODER,
+  STAGE_VOCODER,
+  STAGES
+} converter_stage;
+void converter_set_mark(converter *c, void (*mark)(void *context, converter_stage done),
+                        void *context);
+
 // Published loop only, real time: the last `count` samples of a sound, fewer than a step takes, and
 // all that is still held. Returns how many samples were written, at most `converter_most_returned`
 // and two chunks. Reset before going on.

@@ -8,8 +8,8 @@
 //             720 samples gave them already: the encoder sees them twice, and the last 3 of 22 only
 //             in the next block.
 //   encoder   windows from the first frame on, while they fit: 4 content frames
-//   stretch   the last content frame before and the new ones, drawn out to 17 rows without the first
-//   decoder   while n + ahead rows wait, at most 4 times: a chunk, n rows go. Its history is
+//   stretch   the last content frame before and the new ones, drawn out to 17 rows without the
+//   first decoder   while n + ahead rows wait, at most 4 times: a chunk, n rows go. Its history is
 //             forgotten after 4000 frames.
 #include <string.h>
 
@@ -73,6 +73,7 @@ static void analyse(converter *c, const float *samples, size_t count)
   fbank_run(c->analysis, c->window, KEPT_SAMPLES + count, c->fbank + repeated * FBANK_BINS);
   size_t frames = repeated + fbank_frames(KEPT_SAMPLES + count);
   memmove(c->window, c->window + count, KEPT_SAMPLES * sizeof(float));
+  converter_mark(c, STAGE_ANALYSIS);
   converter_set_back(c);
   for (size_t at = 0; at + window <= frames; at += step * STRETCH)
     made += asr_run(c->encoder, c->fbank + at * FBANK_BINS, window, step,
@@ -86,6 +87,7 @@ static void analyse(converter *c, const float *samples, size_t count)
   memcpy(c->features, c->features + made * c->width, c->width * sizeof(float));
   c->rows += BLOCK_FRAMES;
   c->begun = true;
+  converter_mark(c, STAGE_ENCODER);
 }
 
 // Where the next results of a step go; noise and mel may be NULL.
@@ -110,8 +112,8 @@ static void take_chunk(converter *c, const flow_vc_voice *voice, size_t ahead, r
   memmove(c->content, c->content + c->n * c->width, c->rows * c->width * sizeof(float));
 }
 
-void blocks_step(converter *c, const flow_vc_voice *voice, const float *samples,
-                 const float *noise, float *out, float *mel)
+void blocks_step(converter *c, const flow_vc_voice *voice, const float *samples, const float *noise,
+                 float *out, float *mel)
 {
   results r = {noise, out, mel, 0};
   analyse(c, samples, BLOCK_SAMPLES);

@@ -65,7 +65,8 @@ mw_status mw_convert_file(const mw_conversion *how, const char *in_path, const c
   mw_status status = sound_reader_open(&p.in, in_path, how->channel, how->raw, error);
   if (status != MW_OK) return status;
   unsigned rate_hz = sound_reader_rate_hz(p.in);
-  status = mw_stream_new(&p.stream, how->model, how->voice, rate_hz, how->seed, error);
+  status = (how->published_loop ? mw_stream_new_published : mw_stream_new)(
+      &p.stream, how->model, how->voice, rate_hz, how->seed, error);
   if (status == MW_OK)
     status = sound_writer_open(&p.out, out_path, rate_hz, how->raw, overwrite, error);
   if (status == MW_OK) {

@@ -44,6 +44,8 @@ struct converter {
   bool begun;    // likewise: there has been a block
   size_t frames; // generated since the decoder's history was forgotten
   random_stream random;
+  void (*mark)(void *context, converter_stage done);
+  void *mark_context;
   float *window;   // samples: BEFORE_SAMPLES, then the window
   float *fbank;    // [window frames, 80]
   float *features; // [1 + content frames, width]: the last one before, then the new ones
@@ -54,16 +56,17 @@ struct converter {
 
 // Positions run into the thousands otherwise, further than the encoder was trained.
 void converter_set_back(converter *c);
+void converter_mark(const converter *c, converter_stage done);
 // A chunk from content [n + ahead, width] to samples, whose number comes back; `ahead` is smaller
 // only at the end of a sound.
-size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *content,
-                       size_t ahead, const float *noise, float *out, float *mel);
+size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *content, size_t ahead,
+                       const float *noise, float *out, float *mel);
 
 // convert_blocks.c
 void blocks_reset(converter *c);
 size_t blocks_returned(const converter *c);
 size_t blocks_owed(const converter *c);
-void blocks_step(converter *c, const flow_vc_voice *voice, const float *samples,
-                 const float *noise, float *out, float *mel);
+void blocks_step(converter *c, const flow_vc_voice *voice, const float *samples, const float *noise,
+                 float *out, float *mel);
 
 #endif

@@ -6,8 +6,8 @@
 //   timbre: timbre.c in the first generation, timbre_tokens.c in the second
 //   input_embed.proj [dim, mel + content + speaker]: the speaker's share is folded into a voice
 //   cache_embed [dim, mel]: the clean chunk before, first generation only
-//   c = t_time_embed(t) + r_time_embed(r); modulations are linear in silu(c): folded into a schedule
-//   blocks: see flow_vc_state.c
+//   c = t_time_embed(t) + r_time_embed(r); modulations are linear in silu(c): folded into a
+//   schedule blocks: see flow_vc_state.c
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +66,8 @@ static mw_status load_plain(matrix **made, const weights_view *view, const char 
 }
 
 // What a block's rows see of other chunks: first generation 5 before; second 2 before in the first
-// half of the blocks and 1 in the others, and in the first block what lies ahead (t_p and t_f of the
-// published configurations).
+// half of the blocks and 1 in the others, and in the first block what lies ahead (t_p and t_f of
+// the published configurations).
 static void set_reach(const flow_vc *f, flow_block *b, size_t index)
 {
   enum { PAST_FIRST_GENERATION = 5 };
@@ -197,6 +197,9 @@ static mw_status read_timbre(flow_vc *f, const weights_view *view, mw_error *err
     if (status != MW_OK) return status;
     f->content = timbre_tokens_width(f->tokens);
     f->speaker = timbre_tokens_speaker(f->tokens);
+    if (f->ahead == 0)
+      return mw_fail(error, MW_ERROR_MODEL, "%s: MeanVC 2 looks ahead; how far is not said",
+                     weights_path(view->file));
     return MW_OK;
   }
   weights_view inside = weights_within(view, "timbre_encoder.");
@@ -324,10 +327,9 @@ mw_status flow_vc_voice_new(flow_vc_voice **made, const flow_vc *f, const float 
     flow_vc_voice_free(v);
     return mw_fail_memory(error, "folding a voice");
   }
-  mw_status status =
-      f->tokens != NULL
-          ? timbre_token_set_new(&v->tokens, f->tokens, speaker, error)
-          : timbre_prompt_new(&v->prompt, f->timbre, prompt, prompt_frames, speaker, error);
+  mw_status status = f->tokens != NULL ? timbre_token_set_new(&v->tokens, f->tokens, speaker, error)
+                                       : timbre_prompt_new(&v->prompt, f->timbre, prompt,
+                                                           prompt_frames, speaker, error);
   if (status != MW_OK) {
     flow_vc_voice_free(v);
     return status;

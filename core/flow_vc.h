@@ -31,8 +31,8 @@ bool flow_vc_wants_pitch(const flow_vc *f);
 // Real time. Adds a row's pitch, log2 of Hz and voicing in 0..1, to its content.
 void flow_vc_add_pitch(const flow_vc *f, float octaves, float voicing, float *content);
 
-// A target: speaker embedding [speaker] and reference mel [frames, mel] in -1..1, folded. The second
-// generation needs no reference mel. Not real time.
+// A target: speaker embedding [speaker] and reference mel [frames, mel] in -1..1, folded. The
+// second generation needs no reference mel. Not real time.
 typedef struct flow_vc_voice flow_vc_voice;
 mw_status flow_vc_voice_new(flow_vc_voice **made, const flow_vc *f, const float *speaker,
                             const float *prompt, size_t prompt_frames, mw_error *error);

@@ -31,10 +31,10 @@ struct flow_vc {
   size_t mel;
   size_t content;
   size_t speaker;
-  size_t chunk; // frames
-  size_t ahead; // frames of look-ahead
-  timbre *timbre;        // first generation, else NULL
-  timbre_tokens *tokens; // second generation, else NULL
+  size_t chunk;             // frames
+  size_t ahead;             // frames of look-ahead
+  timbre *timbre;           // first generation, else NULL
+  timbre_tokens *tokens;    // second generation, else NULL
   matrix *embed_mel;        // [dim, mel]
   matrix *embed_timbre;     // [dim, content]
   matrix *embed_speaker;    // [dim, speaker], with the bias of the whole projection
@@ -53,8 +53,8 @@ struct flow_vc {
 struct flow_vc_voice {
   timbre_prompt *prompt;    // first generation, else NULL
   timbre_token_set *tokens; // second generation, else NULL
-  float *embedded; // [dim]: the speaker's share of the input projection, bias included
-  float pitch;     // mean, log2 of Hz; NAN when unknown
+  float *embedded;          // [dim]: the speaker's share of the input projection, bias included
+  float pitch;              // mean, log2 of Hz; NAN when unknown
 };
 
 struct flow_vc_schedule {

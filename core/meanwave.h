@@ -100,9 +100,10 @@ MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 
 typedef struct mw_voice_model mw_voice_model;
 
-// `model_path`: a voice bundle, or a folder of MeanVC's published files; NULL: the default model.
-// `vocoder_path`: a vocoder bundle, not used with a folder; NULL: the default one. `steps` of mean
-// flow: 1 to 16.
+// `model_path`: a voice bundle, a folder of the published files of MeanVC or MeanVC 2, or the decoder
+// in such a folder; NULL: the default model. `vocoder_path`: a vocoder bundle, not used with
+// published files; NULL: the bundle's own or else the default one. `steps` of mean flow: 1 to 16;
+// 0: as the published real-time loops, 1 and for MeanVC 2 two.
 MW_API mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
                                      const char *vocoder_path, unsigned steps, mw_error *error);
 MW_API void mw_voice_model_close(mw_voice_model *model); // NULL is fine
@@ -145,6 +146,11 @@ typedef struct mw_stream mw_stream;
 
 MW_API mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
                                unsigned rate_hz, uint64_t seed, mw_error *error);
+// The same with the real-time loop that the authors of MeanVC 2 publish, to compare with their
+// code: blocks of 160 ms, and a longer delay. For other models it is the same as mw_stream_new.
+MW_API mw_status mw_stream_new_published(mw_stream **made, const mw_voice_model *model,
+                                         const mw_voice *voice, unsigned rate_hz, uint64_t seed,
+                                         mw_error *error);
 MW_API void mw_stream_free(mw_stream *stream); // NULL is fine
 MW_API void mw_stream_reset(mw_stream *stream);
 // Output frame k + delay belongs to input frame k. Constant for a model and a rate.
@@ -277,6 +283,7 @@ typedef struct {
   // What "-" stands for: NULL a sound file, or headerless samples as "s16le:48000[:channels]"
   // (also s24le, s32le, f32le) that pass through while they come.
   const char *raw;
+  bool published_loop; // as mw_stream_new_published
   // When not NULL: told how much is done (0 to 1; 0 all along when the length is unknown), from the
   // calling thread; false stops the work with MW_ERROR_CANCELLED.
   bool (*progress)(void *context, double share);
@@ -470,9 +477,16 @@ typedef struct {
   double p999_ms;
 } mw_bench_stage;
 
-// MeanVC at its published sizes with weights by formula: chunks of 200 ms, one step, a prompt of
-// 500 frames. Calls `row` for each stage. Not real time.
-MW_API mw_status mw_bench_voice(unsigned chunks,
+typedef struct {
+  // "meanvc", "meanvc2-120" or "meanvc2-40": the published sizes with weights by formula and a
+  // prompt of 500 frames; "default": the default model with the first of its voices
+  const char *size;
+  unsigned steps;  // of mean flow
+  unsigned chunks; // measured, behind the first ones, which have no history yet
+} mw_bench_voice_wish;
+
+// Calls `row` for each stage of a chunk. Not real time.
+MW_API mw_status mw_bench_voice(const mw_bench_voice_wish *wish,
                                 void (*row)(void *context, const mw_bench_stage *row),
                                 void *context, mw_error *error);
 

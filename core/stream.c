@@ -85,8 +85,8 @@ static mw_status allocate(mw_stream *s, mw_error *error)
   return gate_new(&s->noise_gate, s->rate_hz, s->delay, error);
 }
 
-mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
-                        unsigned rate_hz, uint64_t seed, mw_error *error)
+static mw_status make(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
+                      unsigned rate_hz, uint64_t seed, bool published, mw_error *error)
 {
   converter_model networks = vc_model_networks(model);
   mw_stream *s = calloc(1, sizeof *s);
@@ -97,7 +97,8 @@ mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_
   s->gate_db = MW_GATE_OFF;
   glide_jump(&s->wet, 1.0f);
   glide_jump(&s->gain, 1.0f);
-  mw_status status = converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, false, error);
+  mw_status status =
+      converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, published, error);
   if (status == MW_OK) status = allocate(s, error);
   if (status != MW_OK) {
     mw_stream_free(s);
@@ -106,6 +107,19 @@ mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_
   mw_stream_reset(s);
   *made = s;
   return MW_OK;
+}
+
+mw_status mw_stream_new(mw_stream **made, const mw_voice_model *model, const mw_voice *voice,
+                        unsigned rate_hz, uint64_t seed, mw_error *error)
+{
+  return make(made, model, voice, rate_hz, seed, false, error);
+}
+
+mw_status mw_stream_new_published(mw_stream **made, const mw_voice_model *model,
+                                  const mw_voice *voice, unsigned rate_hz, uint64_t seed,
+                                  mw_error *error)
+{
+  return make(made, model, voice, rate_hz, seed, true, error);
 }
 
 void mw_stream_free(mw_stream *s)

@@ -66,15 +66,14 @@ static mw_status read_source(timbre_tokens *t, token_source *s, const weights_vi
   if (status == MW_OK)
     status = matrix_load(&s->mlp_out, view, of_keys ? "mlp_k.2" : "mlp_v.2", &out, true, error);
   if (status == MW_OK)
-    status =
-        read_vector(t, &s->gain, view, of_keys ? "norm_k.weight" : "norm_v.weight", error);
+    status = read_vector(t, &s->gain, view, of_keys ? "norm_k.weight" : "norm_v.weight", error);
   if (status == MW_OK)
     status = read_vector(t, &s->bias, view, of_keys ? "norm_k.bias" : "norm_v.bias", error);
   s->prior = arena_floats(t->memory, t->count * t->width);
   if (s->prior == NULL) return mw_fail_memory(error, "reading the timbre tokens");
   if (status == MW_OK)
-    status = weights_read(view, of_keys ? "k_prior" : "v_prior", 2,
-                          (size_t[]){t->count, t->width}, s->prior, error);
+    status = weights_read(view, of_keys ? "k_prior" : "v_prior", 2, (size_t[]){t->count, t->width},
+                          s->prior, error);
   if (status == MW_OK) activate(ACTIVATION_TANH, s->prior, t->count * t->width);
   return status;
 }

@@ -5,12 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "json.h"
 #include "registry.h"
+#include "vc_published.h"
 
-enum { MOST_STEPS = 16, PUBLISHED_CHUNK = 20 };
+enum { MOST_STEPS = 16 };
+
+static bool is_folder(const char *path)
+{
+  struct stat about;
+  return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+// Files as published, and not one of our bundles.
+static bool is_published(const char *path)
+{
+  return is_folder(path) || vc_published_named(path) != NULL;
+}
 
 void mw_voice_model_close(mw_voice_model *m)
 {
@@ -26,30 +38,27 @@ void mw_voice_model_close(mw_voice_model *m)
   free(m);
 }
 
-mw_status vc_open_published(weights **file, const char *folder, const char *const *names,
-                            const char *tensor_name, weights_view *view, mw_error *error)
-{
-  char path[4400];
-  for (size_t i = 0; names[i] != NULL; i++) {
-    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-    if (access(path, F_OK) != 0) continue;
-    mw_status status = weights_open(file, path, error);
-    if (status == MW_OK) *view = weights_locate(*file, tensor_name);
-    return status;
-  }
-  return mw_fail(error, MW_ERROR_MODEL, "%s: there is no %s in it", folder, names[0]);
-}
-
-static mw_status read_chunk(const weights *file, size_t *chunk, mw_error *error)
+// The sizes that the tensors do not tell, in the words of our bundles or of the published
+// configurations; a bundle made without one is known by the files it was made of.
+static mw_status read_chunk(const weights *file, size_t *chunk, size_t *ahead, mw_error *error)
 {
   const char *text = weights_metadata(file, "config");
+  const vc_published *source = vc_published_source(file);
   json *config = NULL;
   if (text == NULL)
     return mw_fail(error, MW_ERROR_MODEL, "%s: not a voice bundle: it has no config",
                    weights_path(file));
   mw_status status = json_parse(&config, text, strlen(text), weights_path(file), error);
   if (status != MW_OK) return status;
-  if (!json_size(json_get(json_get(json_root(config), "decoder"), "chunk"), 4, 1024, chunk))
+  const json_node *own = json_get(json_root(config), "decoder");
+  const json_node *published = json_get(json_root(config), "model");
+  *chunk = source != NULL ? source->chunk : 0;
+  *ahead = source != NULL ? source->ahead : 0;
+  json_size(json_get(published, "chunk_size"), 4, 1024, chunk);
+  json_size(json_get(published, "block_size"), 4, 1024, ahead);
+  json_size(json_get(own, "chunk"), 4, 1024, chunk);
+  json_size(json_get(own, "ahead"), 0, 1024, ahead);
+  if (*chunk == 0)
     status =
         mw_fail(error, MW_ERROR_MODEL, "%s: its config names no decoder chunk", weights_path(file));
   json_free(config);
@@ -60,40 +69,64 @@ static mw_status open_bundle(mw_voice_model *m, const char *model_path, const ch
                              mw_error *error)
 {
   size_t chunk = 0;
+  size_t ahead = 0;
+  char found[4096];
   mw_status status = weights_open(&m->decoder_file, model_path, error);
-  if (status == MW_OK) status = weights_open(&m->vocoder_file, vocoder_path, error);
-  if (status == MW_OK) status = read_chunk(m->decoder_file, &chunk, error);
+  if (status == MW_OK) status = read_chunk(m->decoder_file, &chunk, &ahead, error);
   if (status != MW_OK) return status;
   weights_view encoder = weights_under(m->decoder_file, "encoder.");
   weights_view decoder = weights_under(m->decoder_file, "decoder.");
-  weights_view vocoder = weights_under(m->vocoder_file, "vocoder.");
+  weights_view vocoder = weights_under(m->decoder_file, "vocoder.");
+  if (vocoder_path != NULL || weights_view_find(&vocoder, "head.out.weight") == NULL) {
+    if (vocoder_path == NULL)
+      status = mw_find_model(found, sizeof found, "vocoder.safetensors", error);
+    if (status == MW_OK)
+      status = weights_open(&m->vocoder_file, vocoder_path != NULL ? vocoder_path : found, error);
+    if (status != MW_OK) return status;
+    vocoder = weights_under(m->vocoder_file, "vocoder.");
+  }
   status = asr_encoder_load(&m->encoder, &encoder, error);
-  if (status == MW_OK) status = flow_vc_load(&m->decoder, &decoder, chunk, 0, error);
+  if (status == MW_OK) status = flow_vc_load(&m->decoder, &decoder, chunk, ahead, error);
   if (status == MW_OK) status = vocos_load(&m->vocoder, &vocoder, 0, error);
   return status;
 }
 
-static mw_status open_folder(mw_voice_model *m, const char *folder, mw_error *error)
+// `path`: a folder, or the decoder in it.
+static mw_status open_published(mw_voice_model *m, const char *path, mw_error *error)
 {
-  static const char *const decoders[] = {"model_200ms.safetensors", "meanvc_200ms.pt", NULL};
-  static const char *const encoders[] = {"fastu2++.pt", NULL};
-  static const char *const vocoders[] = {"vocos.pt", NULL};
+  const vc_published *files = vc_published_named(path);
   weights_view view;
-  if (snprintf(m->folder, sizeof m->folder, "%s", folder) >= (int)sizeof m->folder)
-    return mw_fail(error, MW_ERROR_ARGUMENT, "%.200s...: the name is too long", folder);
-  mw_status status =
-      vc_open_published(&m->encoder_file, folder, encoders, "embed.out.0.weight", &view, error);
+  mw_status status = MW_OK;
+  if (snprintf(m->folder, sizeof m->folder, "%s", path) >= (int)sizeof m->folder)
+    return mw_fail(error, MW_ERROR_ARGUMENT, "%.200s...: the name is too long", path);
+  if (is_folder(path)) {
+    status = vc_published_in(&files, path, error);
+  } else {
+    char *slash = strrchr(m->folder, '/');
+    snprintf(slash != NULL ? slash + 1 : m->folder, 2, ".");
+  }
+  if (status == MW_OK)
+    status = vc_published_open(&m->encoder_file, m->folder, files->encoder, "embed.out.0.weight",
+                               &view, error);
   if (status == MW_OK) status = asr_encoder_load(&m->encoder, &view, error);
   if (status == MW_OK)
-    status = vc_open_published(&m->decoder_file, folder, decoders, "proj_out.weight", &view, error);
-  if (status == MW_OK) status = flow_vc_load(&m->decoder, &view, PUBLISHED_CHUNK, 0, error);
+    status = vc_published_open(&m->decoder_file, m->folder, files->decoder, "proj_out.weight",
+                               &view, error);
+  if (status == MW_OK) status = flow_vc_load(&m->decoder, &view, files->chunk, files->ahead, error);
   if (status == MW_OK)
-    status = vc_open_published(&m->vocoder_file, folder, vocoders, "head.out.weight", &view, error);
+    status = vc_published_open(&m->vocoder_file, m->folder, VC_PUBLISHED_VOCODER, "head.out.weight",
+                               &view, error);
   if (status == MW_OK) status = vocos_load(&m->vocoder, &view, 0, error);
   return status;
 }
 
-// A bundle's own speaker encoder defines its embeddings; published models share one.
+bool vc_hears_with_wavlm(const mw_voice_model *m)
+{
+  return m->folder[0] != '\0' ||
+         weights_find(m->decoder_file, "speaker.feature_extract.model.layer_norm.weight") != NULL;
+}
+
+// A bundle's own speaker encoder defines its embeddings; published models share WavLM's.
 static void name_speaker_space(mw_voice_model *m)
 {
   enum { MOST_BYTES = 256 };
@@ -101,7 +134,7 @@ static void name_speaker_space(mw_voice_model *m)
   size_t size = flow_vc_speaker(m->decoder);
   sha256_start(&hash);
   sha256_add(&hash, &size, sizeof size);
-  for (size_t i = 0; m->folder[0] == '\0' && i < weights_count(m->decoder_file); i++) {
+  for (size_t i = 0; !vc_hears_with_wavlm(m) && i < weights_count(m->decoder_file); i++) {
     const tensor *t = weights_at(m->decoder_file, i);
     if (strncmp(t->name, "speaker.", 8) != 0) continue;
     sha256_add(&hash, t->name, strlen(t->name));
@@ -133,43 +166,37 @@ static mw_status list_voices(mw_voice_model *m, mw_error *error)
   return MW_OK;
 }
 
-static bool is_folder(const char *path)
-{
-  struct stat about;
-  return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-// The files meant by NULL: the default model, and the default vocoder where one is used.
+// The files that are opened; a vocoder of NULL is the model's own, or the default one.
 typedef struct {
   const char *model;
   const char *vocoder;
-  char found[2][4096];
+  char found[4096];
 } model_files;
 
 static mw_status find_files(model_files *f, const char *model_path, const char *vocoder_path,
                             mw_error *error)
 {
   mw_status status = MW_OK;
-  f->model = model_path != NULL ? model_path : f->found[0];
+  f->model = model_path != NULL ? model_path : f->found;
   if (model_path == NULL)
-    status = mw_find_model(f->found[0], sizeof f->found[0], "voice.safetensors", error);
+    status = mw_find_model(f->found, sizeof f->found, "voice.safetensors", error);
   if (status != MW_OK) return status;
-  f->vocoder = is_folder(f->model) ? NULL : vocoder_path;
-  if (is_folder(f->model) || vocoder_path != NULL) return MW_OK;
-  f->vocoder = f->found[1];
-  return mw_find_model(f->found[1], sizeof f->found[1], "vocoder.safetensors", error);
+  f->vocoder = is_published(f->model) ? NULL : vocoder_path;
+  return MW_OK;
 }
 
 static mw_status open_files(mw_voice_model **opened, const char *model_path,
                             const char *vocoder_path, unsigned steps, mw_error *error)
 {
   float times[MOST_STEPS + 1];
-  if (steps < 1 || steps > MOST_STEPS)
+  if (steps > MOST_STEPS)
     return mw_fail(error, MW_ERROR_ARGUMENT, "%u steps: wanted 1 to %d", steps, MOST_STEPS);
   mw_voice_model *m = calloc(1, sizeof *m);
   if (m == NULL) return mw_fail_memory(error, "opening a voice model");
-  mw_status status = is_folder(model_path) ? open_folder(m, model_path, error)
-                                           : open_bundle(m, model_path, vocoder_path, error);
+  mw_status status = is_published(model_path) ? open_published(m, model_path, error)
+                                              : open_bundle(m, model_path, vocoder_path, error);
+  // what the published real-time loops take
+  if (status == MW_OK && steps == 0) steps = flow_vc_second_generation(m->decoder) ? 2 : 1;
   if (status == MW_OK) flow_vc_published_times(m->decoder, times, steps);
   if (status == MW_OK) status = flow_vc_schedule_new(&m->schedule, m->decoder, times, steps, error);
   if (status == MW_OK) status = list_voices(m, error);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The files that make a MeanVC model: our bundle, or a folder with the published files by their
-// names (model_200ms.safetensors or meanvc_200ms.pt, fastu2++.pt, vocos.pt, and
-// wavlm_large_finetune.pth for voices). Immutable once opened.
+// The files that make a MeanVC or MeanVC 2 model: our bundle, or a folder with the published files
+// by their names (vc_published.h). Immutable once opened.
 #ifndef MEANWAVE_VC_MODEL_H
 #define MEANWAVE_VC_MODEL_H
 
@@ -17,8 +16,8 @@ enum { VC_MODEL_HZ = 16000 };
 struct mw_voice_model {
   weights *decoder_file; // of a bundle: encoder, decoder, speaker encoder and voices
   weights *encoder_file; // NULL in a bundle
-  weights *vocoder_file;
-  char folder[4096]; // of published files; "" for a bundle
+  weights *vocoder_file; // NULL when it is in the bundle
+  char folder[4096];     // of published files; "" for a bundle
   asr_encoder *encoder;
   flow_vc *decoder;
   flow_vc_schedule *schedule;
@@ -28,10 +27,8 @@ struct mw_voice_model {
   size_t voice_count;
 };
 
-// The first of `names` that is in the folder of published files; `tensor_name` tells what the
-// container puts in front of the names.
-mw_status vc_open_published(weights **file, const char *folder, const char *const *names,
-                            const char *tensor_name, weights_view *view, mw_error *error);
+// Whether recordings are heard with the published WavLM, so that voices fit all models that do.
+bool vc_hears_with_wavlm(const mw_voice_model *m);
 
 converter_model vc_model_networks(const mw_voice_model *m);
 

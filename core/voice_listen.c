@@ -11,6 +11,7 @@
 #include "mel.h"
 #include "pitch.h"
 #include "speaker.h"
+#include "vc_published.h"
 #include "voice.h"
 #include "wavfile.h"
 #include "wavlm.h"
@@ -34,11 +35,11 @@ static mw_status ears_open(ears *e, const mw_voice_model *m, mw_error *error)
   enum { WAVLM_DISTANCE = 800 };
   weights_view view = weights_under(m->decoder_file, "speaker.");
   mw_status status = MW_OK;
-  if (m->folder[0] != '\0') {
-    static const char *const names[] = {"wavlm_large_finetune.pth", NULL};
-    status = vc_open_published(&e->file, m->folder, names, "layer1.conv.weight", &view, error);
-    if (status == MW_OK) status = wavlm_load(&e->hears, &view, WAVLM_DISTANCE, error);
-  }
+  if (m->folder[0] != '\0')
+    status = vc_published_open(&e->file, m->folder, VC_PUBLISHED_SPEAKER, "layer1.conv.weight",
+                               &view, error);
+  if (status == MW_OK && vc_hears_with_wavlm(m))
+    status = wavlm_load(&e->hears, &view, WAVLM_DISTANCE, error);
   if (status == MW_OK) status = speaker_load(&e->knows, &view, error);
   if (status != MW_OK) return status;
   size_t inputs = e->hears != NULL ? wavlm_width(e->hears) : MEL_BINS;

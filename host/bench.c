@@ -7,7 +7,10 @@
 
 static const option options[] = {
     {"repeat", 0, OPTION_WHOLE, "N",
-     "best of N timings a row (default 12); chunks of a voice (default 300)", 1, 10000},
+     "best of N timings a row (default 12); chunks of a voice (default 300)", 1, 100000},
+    {"size", 0, OPTION_TEXT, "NAME",
+     "of a voice: meanvc (default), meanvc2-120, meanvc2-40 or default", 0, 0},
+    {"steps", 0, OPTION_WHOLE, "N", "mean-flow steps of a voice (default 1)", 1, 16},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
 
@@ -50,7 +53,10 @@ static void print_stage(void *context, const mw_bench_stage *stage)
 
 static mw_status run_voice(const arguments *a, mw_error *error)
 {
-  return mw_bench_voice((unsigned)arguments_number(a, "repeat", 300), print_stage, NULL, error);
+  const mw_bench_voice_wish wish = {.size = arguments_text(a, "size", "meanvc"),
+                                    .steps = (unsigned)arguments_number(a, "steps", 1),
+                                    .chunks = (unsigned)arguments_number(a, "repeat", 300)};
+  return mw_bench_voice(&wish, print_stage, NULL, error);
 }
 
 // What can be measured: a line for each.

@@ -32,9 +32,13 @@ static const option options[] = {
     {"resume", 0, OPTION_FLAG, NULL, "leave out what an earlier run has finished", 0, 0},
     {"raw", 0, OPTION_TEXT, "FORM",
      "what - stands for: s16le:RATE[:CHANNELS], also s24le, s32le, f32le", 0, 0},
-    {"steps", 0, OPTION_WHOLE, "N", "mean-flow steps (default 1)", 1, 16},
+    {"steps", 0, OPTION_WHOLE, "N",
+     "mean-flow steps (default: as published, 1 or with MeanVC 2 two)", 1, 16},
+    {"published-loop", 0, OPTION_FLAG, NULL,
+     "MeanVC 2: the authors' loop in blocks of 160 ms, to compare with their code", 0, 0},
     {"seed", 0, OPTION_WHOLE, "N", "noise to start from (default 42)", 0, 4294967295.0},
-    {"model", 'm', OPTION_TEXT, "PATH", "a voice bundle, or a folder of published files", 0, 0},
+    {"model", 'm', OPTION_TEXT, "PATH",
+     "a voice bundle, a folder of published files, or the decoder in one", 0, 0},
     {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0},
     {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
@@ -141,6 +145,7 @@ int convert_files(const arguments *a, const char *const *files, size_t count,
   }
   order o = {.overwrite = arguments_has(a, "yes")};
   o.how.seed = (uint64_t)arguments_number(a, "seed", 42);
+  o.how.published_loop = arguments_has(a, "published-loop");
   o.how.channel = (unsigned)read_channel(arguments_text(a, "channel", "mix"));
   o.how.raw = arguments_text(a, "raw", NULL);
   o.how.controls = preset != NULL ? preset->controls : MW_VOICE_CONTROLS;

@@ -13,7 +13,7 @@ static const option options[] = {
     {"name", 'n', OPTION_TEXT, "NAME", "what it is called (default: the file's name)", 0, 0},
     {"consent", 0, OPTION_TEXT, "NOTE", "who allowed the use of this voice, and how", 0, 0},
     {"share", 0, OPTION_NUMBER, "SHARE", "of the second voice in a mix (default 0.5)", 0, 1},
-    {"model", 'm', OPTION_TEXT, "PATH", "a voice bundle, or a folder of published files", 0, 0},
+    {"model", 'm', OPTION_TEXT, "PATH", "a voice bundle, a folder of published files, or the decoder in one", 0, 0},
     {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0},
     {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Sound to sound through the real-time loops and the file script. Tolerances of chains of networks fed with their
-// own output: 2e-3 for the mel, 5e-3 for the samples.
+// Sound to sound through the real-time loops and the file script. Tolerances of chains of networks
+// fed with their own output: 2e-3 for the mel, 5e-3 for the samples.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert.h"
-#include "convert_whole.h"
 #include "golden.h"
+#include "golden_whole.h"
 
 typedef struct {
   weights *files[3];

@@ -84,8 +84,8 @@ static bool run_chunks(golden_run *run, const decoder *d, const float *content, 
     size_t rows = frames - i < chunk ? frames - i : chunk;
     size_t ahead = frames + more - i - rows;
     if (ahead > flow_vc_ahead_frames(d->f)) ahead = flow_vc_ahead_frames(d->f);
-    flow_vc_chunk(state, d->voice, content + i * flow_vc_content(d->f),
-                  d->noise.values + i * bins, rows, ahead, mel + i * bins);
+    flow_vc_chunk(state, d->voice, content + i * flow_vc_content(d->f), d->noise.values + i * bins,
+                  rows, ahead, mel + i * bins);
   }
   flow_vc_state_free(state);
   flow_vc_schedule_free(schedule);
@@ -122,8 +122,8 @@ static void compare_loops(golden_run *run, const decoder *d)
     if (run_chunks(run, d, d->content.values, times, steps, frames, ahead, mel))
       golden_compare(run, file, mel, frames * bins, 5e-4);
   }
-  stretch_rows(d->off_features.values, d->off_features.shape[0], flow_vc_content(d->f), 0,
-               content, off_frames);
+  stretch_rows(d->off_features.values, d->off_features.shape[0], flow_vc_content(d->f), 0, content,
+               off_frames);
   flow_vc_published_times(d->f, times, 3);
   if (run_chunks(run, d, content, times, 3, off_frames, 0, mel))
     golden_compare(run, "off_x_steps3.npy", mel, off_frames * bins, 5e-4);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // A whole sound at once, as the authors' scripts convert a file: content of all of it drawn out in
-// one piece, and one pass of the vocoder, which then hears both sides of every frame. Nothing a
-// live listener could have; memory grows with the sound.
-#ifndef MEANWAVE_CONVERT_WHOLE_H
-#define MEANWAVE_CONVERT_WHOLE_H
+// one piece, and one pass of the vocoder. No part of the program: what it converts is what a live
+// listener would have heard.
+#ifndef MEANWAVE_TESTS_GOLDEN_WHOLE_H
+#define MEANWAVE_TESTS_GOLDEN_WHOLE_H
 
 #include "convert.h"
 #include "pool.h"
@@ -19,10 +19,9 @@ typedef struct {
 
 // samples [count] of 16 kHz. `noise` [frames, mel] is drawn from the seed when NULL. A sound too
 // short for one window of the encoder has no frames. Not real time.
-mw_status convert_whole(whole_sound *made, const converter_model *model,
-                        const flow_vc_voice *voice, size_t longest_prompt_frames,
-                        const float *samples, size_t count, uint64_t seed, const float *noise,
-                        pool *p, mw_error *error);
+mw_status convert_whole(whole_sound *made, const converter_model *model, const flow_vc_voice *voice,
+                        size_t longest_prompt_frames, const float *samples, size_t count,
+                        uint64_t seed, const float *noise, pool *p, mw_error *error);
 void whole_sound_free(whole_sound *w);
 
 #endif

@@ -4,7 +4,7 @@
 //   any length, zeros in place of what it lacks of 10 frames; second: only whole windows.
 //   n content frames drawn out to 4 n rows;  decoder chunk by chunk, the last one shorter, and its
 //   look-ahead too;  vocoder over all rows
-#include "convert_whole.h"
+#include "golden_whole.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +55,7 @@ static mw_status analyse(whole_sound *w, const converter_model *m, const float *
   asr_state *state = NULL;
   float *bank = malloc((frames + 1) * FBANK_BINS * sizeof(float));
   float *features = malloc((frames / STRETCH + 1 + step) * width * sizeof(float));
-  mw_status status =
-      bank != NULL && features != NULL ? MW_OK : mw_fail_memory(error, "converting");
+  mw_status status = bank != NULL && features != NULL ? MW_OK : mw_fail_memory(error, "converting");
   if (status == MW_OK) status = fbank_new(&analysis, error);
   if (status == MW_OK) status = asr_state_new(&state, m->encoder, step, second, error);
   if (status == MW_OK) {
@@ -132,10 +131,9 @@ static mw_status speak(whole_sound *w, const converter_model *m, pool *p, mw_err
   return status;
 }
 
-mw_status convert_whole(whole_sound *made, const converter_model *model,
-                        const flow_vc_voice *voice, size_t longest_prompt_frames,
-                        const float *samples, size_t count, uint64_t seed, const float *noise,
-                        pool *p, mw_error *error)
+mw_status convert_whole(whole_sound *made, const converter_model *model, const flow_vc_voice *voice,
+                        size_t longest_prompt_frames, const float *samples, size_t count,
+                        uint64_t seed, const float *noise, pool *p, mw_error *error)
 {
   whole_sound w = {0};
   float *drawn = NULL;
@@ -143,8 +141,7 @@ mw_status convert_whole(whole_sound *made, const converter_model *model,
   if (status == MW_OK && w.frames > 0) {
     if (noise == NULL) noise = drawn = draw(model, w.frames, seed);
     if (noise == NULL) status = mw_fail_memory(error, "converting");
-    if (status == MW_OK)
-      status = decode(&w, model, voice, longest_prompt_frames, noise, error);
+    if (status == MW_OK) status = decode(&w, model, voice, longest_prompt_frames, noise, error);
     if (status == MW_OK) status = speak(&w, model, p, error);
   }
   free(drawn);
