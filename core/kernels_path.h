@@ -22,6 +22,7 @@ typedef struct {
   size_t tap_step;
   size_t inputs;
   const float *w; // row (j, i) at (j * inputs + i) * w_stride
+  const float *w_next; // laid out alike, wanted after these: called from memory early; or NULL
   size_t w_stride;
   size_t width; // 8, 16, 24, 32 or 48
   float *sum;

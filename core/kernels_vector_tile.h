@@ -11,6 +11,7 @@ static inline __attribute__((always_inline)) void TILE_NAME(const tile_job *t, s
   TILE_VECTOR sum[12][3];
   const size_t x_stride = t->x_stride;
   const size_t w_stride = t->w_stride;
+  const ptrdiff_t to_next = t->w_next != NULL ? t->w_next - t->w : 0;
 #pragma GCC unroll 12
   for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
@@ -23,6 +24,10 @@ static inline __attribute__((always_inline)) void TILE_NAME(const tile_job *t, s
     const float *w = t->w + j * t->inputs * w_stride + first_column;
     for (; x < end; x++, w += w_stride) {
       TILE_VECTOR column[3];
+      // few rows take less time than their weights need from memory
+#pragma GCC unroll 3
+      for (size_t v = 0; v < vectors; v += 16 / TILE_LANES)
+        __builtin_prefetch(w + to_next + v * TILE_LANES, 0, 2);
 #pragma GCC unroll 3
       for (size_t v = 0; v < vectors; v++) column[v] = TILE_LOAD(w + v * TILE_LANES);
 #pragma GCC unroll 12

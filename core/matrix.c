@@ -204,6 +204,7 @@ static void run_tiles(const kernels_path *path, tile_job tile, size_t rows)
   for (size_t t = 0, done = 0; t < tiles; t++) {
     tile.rows = (rows - done + tiles - t - 1) / (tiles - t);
     path->tile(&tile);
+    tile.w_next = NULL; // called once
     tile.x += tile.rows * tile.x_stride;
     tile.sum += tile.rows * tile.sum_stride;
     done += tile.rows;
@@ -221,6 +222,27 @@ static const float *chunk_weights(const run_job *job, size_t first, size_t width
   job->path->widen(m->dtype, (const char *)m->packed + start * dtype_bytes[m->dtype],
                    c->taps * c->inputs * width, room);
   return room;
+}
+
+// The float weights behind those of a chunk of a panel: of the next panel of the group, of the first
+// panel in the next chunk, of the next group; NULL at the end.
+static const float *next_weights(const run_job *job, size_t column, size_t first, size_t end,
+                                 const chunk *c)
+{
+  const matrix_shape *s = &job->m->shape;
+  size_t after = column + panel_width(s->outputs, column);
+  chunk next = *c;
+  if (job->m->dtype != MATRIX_F32) return NULL;
+  if (after >= end) {
+    after = first;
+    if (!next_chunk(s, &next)) {
+      after = end;
+      next = (chunk){0};
+      next_chunk(s, &next);
+    }
+  }
+  return after < s->outputs ? chunk_weights(job, after, panel_width(s->outputs, after), &next, NULL)
+                            : NULL;
 }
 
 static void sum_group(const run_job *job, const float *x, size_t rows, size_t first, size_t end,
@@ -249,6 +271,7 @@ static void sum_group(const run_job *job, const float *x, size_t rows, size_t fi
       tile.width = panel_width(s->outputs, column);
       tile.w = chunk_weights(job, column, tile.width, &c, room);
       tile.w_stride = tile.width;
+      tile.w_next = next_weights(job, column, first, end, &c);
       tile.sum = sums + (column - first);
       run_tiles(job->path, tile, rows);
     }

@@ -35,6 +35,7 @@ static const struct {
     {"fbank", golden_fbank},
     {"flux_sampler", golden_flux_sampler},
     {"full_size_s", golden_full_size},
+    {"full", golden_full},
     {"host_normal_rng", golden_normal_noise},
     {"latent_stats", golden_latent_statistics},
     {"meanflow_sampler", golden_meanflow_sampler},
@@ -101,18 +102,25 @@ static void parent_name(const char *folder, char *name, size_t size)
   snprintf(name, size, "%s", slash != NULL ? slash + 1 : "");
 }
 
+// Most folders have a config.json that names the case; the tokenizers' holds a list of texts, those
+// of the published sizes digests.
+static const char *find_config(char *path, size_t size, const char *folder)
+{
+  static const char *const others[][2] = {{"cases.json", "tokenizers"}, {"expected.json", "full"}};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    snprintf(path, size, "%s/%s", folder, others[i][0]);
+    if (access(path, F_OK) == 0) return others[i][1];
+  }
+  snprintf(path, size, "%s/config.json", folder);
+  return NULL;
+}
+
 static bool run_folder(const char *folder)
 {
   char path[4096];
   json *config;
   mw_error error;
-  // the tokenizers' folder holds a list of texts, and no sizes
-  const char *name = "tokenizers";
-  snprintf(path, sizeof path, "%s/cases.json", folder);
-  if (access(path, F_OK) != 0) {
-    snprintf(path, sizeof path, "%s/config.json", folder);
-    name = NULL;
-  }
+  const char *name = find_config(path, sizeof path, folder);
   if (json_open(&config, path, &error) != MW_OK) {
     fprintf(stderr, "%s\n", error.text);
     return false;

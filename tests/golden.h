@@ -56,5 +56,6 @@ void golden_decoder_single(golden_run *run);
 void golden_decoder_stream(golden_run *run);
 void golden_decoder_pitch(golden_run *run);
 void golden_decoder_second(golden_run *run);
+void golden_full(golden_run *run);
 
 #endif
