@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "small_models.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "voice.h"
+
+const char *const small_decoders[SMALL_MODELS] = {
+    "model_200ms.safetensors", "meanvc2_120ms_40ms.safetensors", "meanvc2_40ms_40ms.safetensors"};
+static const char *const encoders[SMALL_MODELS] = {"fastu2++.pt", "fastu2pp_160ms.pt",
+                                                   "fastu2pp_80ms.pt"};
+static const char *const cases[SMALL_MODELS] = {"e2e_v1", "e2e_v2_120ms", "e2e_v2_40ms"};
+
+bool small_folder_make(small_folder *folder)
+{
+  snprintf(folder->path, sizeof folder->path, "/tmp/meanwave-test-XXXXXX");
+  return mkdtemp(folder->path) != NULL;
+}
+
+static bool add_link(const small_folder *folder, const char *golden, const char *file,
+                     const char *name)
+{
+  char from[PATH_MAX];
+  char target[2 * PATH_MAX];
+  char link[PATH_MAX];
+  const char *data = getenv("MEANWAVE_TEST_DATA");
+  if (realpath(data != NULL ? data : "tests/data", from) == NULL) return false;
+  snprintf(target, sizeof target, "%s/golden/meanvc/%s/%s", from, golden, file);
+  snprintf(link, sizeof link, "%s/%s", folder->path, name);
+  unlink(link);
+  return symlink(target, link) == 0;
+}
+
+bool small_folder_add(const small_folder *folder, small_model model)
+{
+  return add_link(folder, cases[model], "model.safetensors", small_decoders[model]) &&
+         add_link(folder, cases[model], "fastu2pp.pt", encoders[model]) &&
+         add_link(folder, cases[model], "vocos.pt", "vocos.pt");
+}
+
+void small_folder_remove(const small_folder *folder)
+{
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", folder->path);
+  if (system(command) != 0) fprintf(stderr, "%s stays\n", folder->path);
+}
+
+mw_status small_voice(mw_voice **made, const mw_voice_model *model, mw_error *error)
+{
+  enum { FRAMES = 50 };
+  mw_voice *v = NULL;
+  mw_status status = voice_new(&v, model, FRAMES, error);
+  if (status != MW_OK) return status;
+  for (size_t i = 0; i < v->speaker; i++) v->embedding[i] = 2.0f * (float)sin(1.7 * (double)i);
+  for (size_t i = 0; i < FRAMES * v->mel; i++) v->prompt[i] = (float)sin(0.37 * (double)i);
+  snprintf(v->name, sizeof v->name, "small");
+  status = voice_fold(v, model, error);
+  if (status == MW_OK)
+    *made = v;
+  else
+    mw_voice_close(v);
+  return status;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Folders of files named as the authors publish them, linked to the small ones of golden cases.
+#ifndef MEANWAVE_TESTS_SMALL_MODELS_H
+#define MEANWAVE_TESTS_SMALL_MODELS_H
+
+#include "meanwave.h"
+
+typedef enum { SMALL_MEANVC, SMALL_MEANVC2_120, SMALL_MEANVC2_40, SMALL_MODELS } small_model;
+
+extern const char *const small_decoders[SMALL_MODELS]; // by their published names
+
+typedef struct {
+  char path[64];
+} small_folder;
+
+// An empty folder of its own; false when there is none to be had.
+bool small_folder_make(small_folder *folder);
+bool small_folder_add(const small_folder *folder, small_model model);
+void small_folder_remove(const small_folder *folder); // and all that is in it
+
+// A voice that no recording is needed for, ready for streams of the model.
+mw_status small_voice(mw_voice **made, const mw_voice_model *model, mw_error *error);
+
+#endif
