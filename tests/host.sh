@@ -61,6 +61,9 @@ expect 2 "wants a whole number" "$program" bench kernels --repeat=many
 expect 2 "say what goes where" "$program" vocode
 expect 1 "none.wav" "$program" vocode "$work/none.wav" -o "$work/x.wav"
 expect 3 "no vocoder.safetensors" env MEANWAVE_MODELS="$work" HOME="$work" XDG_DATA_HOME="$work" "$program" vocode a -o b.wav
+expect 1 "no size 'huge'" "$program" bench voice --size huge
+expect 0 "" "$program" bench voice --size default --repeat 5 --json
+holds '"name":"total","rtf":'
 expect 0 "" "$program" --man
 holds ".SS meanwave vocode"
 expect 0 "" "$program" --completion bash
