@@ -68,7 +68,7 @@ mw_status mw_convert_file(const mw_conversion *how, const char *in_path, const c
   status = (how->published_loop ? mw_stream_new_published : mw_stream_new)(
       &p.stream, how->model, how->voice, rate_hz, how->seed, error);
   if (status == MW_OK)
-    status = sound_writer_open(&p.out, out_path, rate_hz, how->raw, overwrite, error);
+    status = sound_writer_open(&p.out, out_path, rate_hz, 1, how->raw, overwrite, error);
   if (status == MW_OK) {
     mw_stream_set(p.stream, &how->controls);
     mw_stream_reset(p.stream);

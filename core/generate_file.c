@@ -38,7 +38,7 @@ mw_status mw_sound_generate_file(const mw_sound_model *model, const mw_sound_wis
   mw_sound made = {0};
   sound_writer *w = NULL;
   unsigned rate_hz = how != NULL && how->rate_hz != 0 ? how->rate_hz : SOUND_MODEL_HZ;
-  mw_status status = sound_writer_open(&w, path, rate_hz, NULL, overwrite, error);
+  mw_status status = sound_writer_open(&w, path, rate_hz, 1, NULL, overwrite, error);
   if (status != MW_OK) return status;
   status = mw_sound_generate(&made, model, wish, error);
   if (status == MW_OK && how != NULL) status = mw_sound_finish_up(&made, how, error);

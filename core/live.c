@@ -27,6 +27,7 @@
 #include "cross.h"
 #include "drift.h"
 #include "hold.h"
+#include "recording.h"
 #include "ring.h"
 #include "status.h"
 
@@ -56,6 +57,7 @@ struct mw_live {
   size_t most_behind; // frames of input; more are let go
   ring *in;
   ring *out;
+  mw_recording *recording; // NULL: none
 
   // any thread
   _Atomic float mix;
@@ -63,6 +65,7 @@ struct mw_live {
   _Atomic float gate_db;
   _Atomic float gain_db;
   atomic_bool bypass;
+  atomic_bool mute;
   atomic_bool synchronous;
   atomic_bool running;
   atomic_bool leave;
@@ -84,6 +87,7 @@ struct mw_live {
   size_t taken;           // from `out`
   atomic_size_t position; // taken + owed
   atomic_bool begun;      // something was written
+  atomic_bool listening;  // something was read: with two clocks the input counts from then on
   atomic_long jump;       // frames to leave out; set by serve
 
   // serve's, under `work`
@@ -226,6 +230,7 @@ void mw_live_reset(mw_live *l)
   atomic_store(&l->events_read, 0);
   atomic_store(&l->position, 0);
   atomic_store(&l->begun, false);
+  atomic_store(&l->listening, false);
   atomic_store(&l->jump, 0);
   atomic_store(&l->in_hand, 0);
 }
@@ -272,6 +277,7 @@ static void note_peak(_Atomic float *peak, const float *x, size_t count)
 
 static void convert(mw_live *l, float *x, size_t count, bool dropped)
 {
+  if (l->recording != NULL) recording_take_in(l->recording, x, count);
   if (dropped) {
     memset(x, 0, count * sizeof(float));
   } else {
@@ -408,6 +414,16 @@ void mw_live_set_bypass(mw_live *l, bool bypass)
   atomic_store_explicit(&l->bypass, bypass, memory_order_relaxed);
 }
 
+void mw_live_set_mute(mw_live *l, bool mute)
+{
+  atomic_store_explicit(&l->mute, mute, memory_order_relaxed);
+}
+
+void mw_live_record(mw_live *l, mw_recording *recording)
+{
+  l->recording = recording;
+}
+
 void mw_live_set_synchronous(mw_live *l, bool synchronous)
 {
   atomic_store_explicit(&l->synchronous, synchronous, memory_order_relaxed);
@@ -484,6 +500,7 @@ static bool is_synchronous(mw_live *l)
 
 size_t mw_live_write(mw_live *l, const float *in, size_t frames)
 {
+  if (l->two_clocks && !atomic_load_explicit(&l->listening, memory_order_relaxed)) return frames;
   send_controls(l);
   size_t done = ring_write(l->in, in, frames);
   l->written += done;
@@ -538,6 +555,7 @@ static void read_block(mw_live *l, float *out, size_t frames)
   pay_what_is_owed(l);
   if (l->two_clocks) note_starving(l, frames);
   size_t ready = ring_readable(l->out);
+  bool muted = atomic_load_explicit(&l->mute, memory_order_relaxed);
   bool late = l->owed > 0 || ready < frames + l->fade;
   note_late(l, late && !jumps && !l->starving);
   size_t held = 0; // silence to put in
@@ -550,7 +568,7 @@ static void read_block(mw_live *l, float *out, size_t frames)
   size_t rest = frames - held;
   size_t count = l->owed > 0 ? 0 : ready < rest ? ready : rest;
   memset(out, 0, held * sizeof(float));
-  read_fading(l, out + held, count, late || jumps ? 0.0f : 1.0f);
+  read_fading(l, out + held, count, late || jumps || muted ? 0.0f : 1.0f);
   memset(out + held + count, 0, (rest - count) * sizeof(float));
   if (!l->starving) l->owed += (long)(rest - count);
   atomic_store_explicit(&l->position, l->taken + (size_t)l->owed, memory_order_relaxed);
@@ -563,10 +581,13 @@ void mw_live_read(mw_live *l, float *out, size_t frames)
     serve(l, true);
     pthread_mutex_unlock(&l->work);
   }
-  if (atomic_load_explicit(&l->begun, memory_order_acquire))
-    read_block(l, out, frames);
-  else
+  atomic_store_explicit(&l->listening, true, memory_order_relaxed);
+  if (!atomic_load_explicit(&l->begun, memory_order_acquire)) {
     memset(out, 0, frames * sizeof(float));
+    return;
+  }
+  read_block(l, out, frames);
+  if (l->recording != NULL) recording_take_out(l->recording, out, frames);
 }
 
 // In the blocks the rings are made for.

@@ -46,6 +46,22 @@ MW_API mw_status mw_find_model(char *path, size_t size, const char *file, mw_err
 // Where voices heard in recordings are kept, in XDG_CACHE_HOME; NULL when there is no such place.
 MW_API const char *mw_voice_cache(char *path, size_t size);
 
+// ---- Sound in memory ----
+
+// A whole sound file in memory, one channel: `channel` from 1, or 0 for the mean of all.
+typedef struct {
+  float *samples; // [frames]
+  size_t frames;
+  unsigned rate_hz;
+} mw_sound;
+
+MW_API mw_status mw_sound_read(mw_sound *read, const char *path, unsigned channel,
+                               mw_error *error);
+MW_API void mw_sound_free(mw_sound *sound);
+// WAV, FLAC, AIFF or OGG by the name's ending; the old file or the whole new one.
+MW_API mw_status mw_sound_save(const mw_sound *sound, const char *path, bool overwrite,
+                               mw_error *error);
+
 // ---- Model files ----
 //
 // Any file of weights: safetensors, our bundles, PyTorch and TorchScript archives. Not real time.
@@ -107,6 +123,8 @@ typedef struct mw_voice_model mw_voice_model;
 MW_API mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
                                      const char *vocoder_path, unsigned steps, mw_error *error);
 MW_API void mw_voice_model_close(mw_voice_model *model); // NULL is fine
+// Of a chunk: the part of a stream's delay that is no look-ahead.
+MW_API double mw_voice_model_chunk_seconds(const mw_voice_model *model);
 // The same, one copy for all of the process that ask for the same files and steps; counted.
 MW_API mw_status mw_voice_model_share(mw_voice_model **shared, const char *model_path,
                                       const char *vocoder_path, unsigned steps, mw_error *error);
@@ -241,6 +259,8 @@ MW_API void mw_live_read(mw_live *live, float *out, size_t frames);
 // before it.
 MW_API void mw_live_set(mw_live *live, const mw_voice_controls *controls);
 MW_API void mw_live_set_bypass(mw_live *live, bool bypass); // the input itself, delayed
+// What is read fades out or in over 5 ms, at once.
+MW_API void mw_live_set_mute(mw_live *live, bool mute);
 // Free-wheeling: nobody waits, so nothing is late.
 MW_API void mw_live_set_synchronous(mw_live *live, bool synchronous);
 
@@ -271,6 +291,19 @@ typedef struct {
 
 // One thread, not the sounding one.
 MW_API void mw_live_look(mw_live *live, mw_live_view *view);
+
+// What is heard, written while it is heard by a thread of its own: WAV, FLAC, AIFF or OGG by the
+// name's ending. `side_by_side`: two channels, what came in and what was heard at that moment.
+typedef struct mw_recording mw_recording;
+
+MW_API mw_status mw_recording_open(mw_recording **opened, const char *path, unsigned rate_hz,
+                                   bool side_by_side, bool overwrite, mw_error *error);
+// Only while `live` is stopped and silent; NULL ends it. `rate_hz` is to be that of the output.
+MW_API void mw_live_record(mw_live *live, mw_recording *recording);
+MW_API uint64_t mw_recording_lost_frames(const mw_recording *recording); // the disk was too slow
+// Puts the file in place and frees the recording; NULL is fine.
+MW_API mw_status mw_recording_finish(mw_recording *recording, mw_error *error);
+
 
 // ---- Conversion of files ----
 
@@ -340,16 +373,6 @@ typedef struct {
 } mw_prompt_info;
 MW_API mw_status mw_sound_prompt(const mw_sound_model *model, const char *prompt,
                                  mw_prompt_info *info, mw_error *error);
-
-// One channel. Free with mw_sound_free.
-typedef struct {
-  float *samples; // [frames]
-  size_t frames;
-  unsigned rate_hz;
-} mw_sound;
-MW_API void mw_sound_free(mw_sound *sound); // an empty one is fine
-// Any format libsndfile reads, channels mixed to one.
-MW_API mw_status mw_sound_read(mw_sound *read, const char *path, mw_error *error);
 
 // What to make. Zero is a good value for all but `prompt`.
 typedef struct {

@@ -9,16 +9,6 @@
 #include "resample.h"
 #include "wavfile.h"
 
-void mw_sound_free(mw_sound *s)
-{
-  sound_free(s);
-}
-
-mw_status mw_sound_read(mw_sound *read, const char *path, mw_error *error)
-{
-  return sound_read(read, path, error);
-}
-
 double mw_sound_loudness(const mw_sound *s)
 {
   return loudness_integrated(s->samples, s->frames, s->rate_hz);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Sound files and pipes, block by block, one channel. A path of "-" is standard input or output: a
+// Sound files and pipes, block by block. A path of "-" is standard input or output: a
 // sound file that is held in memory, or, with a raw form, headerless samples that pass through.
 #ifndef MEANWAVE_SOUND_IO_H
 #define MEANWAVE_SOUND_IO_H
@@ -27,9 +27,10 @@ typedef struct sound_writer sound_writer;
 // output. A file is written under a temporary name and renamed when all is there: the old one or
 // the whole new one. An existing file is an error unless `overwrite`.
 mw_status sound_writer_open(sound_writer **opened, const char *path, unsigned rate_hz,
-                            const char *raw, bool overwrite, mw_error *error);
+                            unsigned channels, const char *raw, bool overwrite, mw_error *error);
 // Texts for the file, where its format has room for them; before the first block. NULL: not.
 void sound_writer_tag(sound_writer *w, const char *title, const char *comment);
+// block [frames, channels]
 mw_status sound_writer_write(sound_writer *w, const float *block, size_t frames, mw_error *error);
 // Puts the file in place and frees the writer.
 mw_status sound_writer_finish(sound_writer *w, mw_error *error);

@@ -35,7 +35,8 @@ static int format_of(const char *path)
   return 0;
 }
 
-static mw_status open_file(sound_writer *w, unsigned rate_hz, const char *raw, mw_error *error)
+static mw_status open_file(sound_writer *w, unsigned rate_hz, unsigned channels, const char *raw,
+                           mw_error *error)
 {
   SF_INFO info = {.format = w->pipe ? SF_FORMAT_WAV | SF_FORMAT_FLOAT : format_of(w->path)};
   mw_status status = MW_OK;
@@ -44,7 +45,7 @@ static mw_status open_file(sound_writer *w, unsigned rate_hz, const char *raw, m
     status = mw_fail(error, MW_ERROR_ARGUMENT, "%s: name it .wav, .flac, .aiff or .ogg", w->path);
   if (status != MW_OK) return status;
   info.samplerate = (int)rate_hz;
-  info.channels = 1;
+  info.channels = (int)channels;
   if (w->live) {
     w->file = sf_open_fd(STDOUT_FILENO, SFM_WRITE, &info, SF_FALSE);
   } else if (w->pipe) {
@@ -65,7 +66,7 @@ static mw_status open_file(sound_writer *w, unsigned rate_hz, const char *raw, m
 }
 
 mw_status sound_writer_open(sound_writer **opened, const char *path, unsigned rate_hz,
-                            const char *raw, bool overwrite, mw_error *error)
+                            unsigned channels, const char *raw, bool overwrite, mw_error *error)
 {
   sound_writer *w = calloc(1, sizeof *w);
   if (w == NULL) return mw_fail_memory(error, "writing a sound file");
@@ -75,7 +76,7 @@ mw_status sound_writer_open(sound_writer **opened, const char *path, unsigned ra
   strncpy(w->path, w->pipe ? "standard output" : path, sizeof w->path - 1);
   mw_status status =
       strlen(path) < sizeof w->path
-          ? open_file(w, rate_hz, raw, error)
+          ? open_file(w, rate_hz, channels, raw, error)
           : mw_fail(error, MW_ERROR_ARGUMENT, "%.200s...: the name is too long", path);
   if (status != MW_OK) {
     sound_writer_drop(w);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fbank.h"
 #include "json.h"
 #include "registry.h"
 #include "vc_published.h"
@@ -254,4 +255,9 @@ const char *mw_voice_model_voice(const mw_voice_model *m, size_t index)
 converter_model vc_model_networks(const mw_voice_model *m)
 {
   return (converter_model){m->encoder, m->decoder, m->schedule, m->vocoder};
+}
+
+double mw_voice_model_chunk_seconds(const mw_voice_model *m)
+{
+  return (double)(flow_vc_chunk_frames(m->decoder) * FBANK_SHIFT) / VC_MODEL_HZ;
 }

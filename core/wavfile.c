@@ -9,7 +9,7 @@
 enum { BLOCK_FRAMES = 4096 };
 #define FRAME_LIMIT ((size_t)192000 * 86400)
 
-void sound_free(sound *s)
+void mw_sound_free(mw_sound *s)
 {
   free(s->samples);
   *s = (sound){0};
@@ -40,16 +40,16 @@ static mw_status read_all(sound *s, sound_reader *r, const char *path, mw_error 
   return MW_OK;
 }
 
-mw_status sound_read(sound *read, const char *path, mw_error *error)
+mw_status mw_sound_read(mw_sound *read, const char *path, unsigned channel, mw_error *error)
 {
   sound_reader *r = NULL;
   *read = (sound){0};
-  mw_status status = sound_reader_open(&r, path, 0, NULL, error);
+  mw_status status = sound_reader_open(&r, path, channel, NULL, error);
   if (status != MW_OK) return status;
   read->rate_hz = sound_reader_rate_hz(r);
   status = read_all(read, r, path, error);
   sound_reader_close(r);
-  if (status != MW_OK) sound_free(read);
+  if (status != MW_OK) mw_sound_free(read);
   return status;
 }
 
@@ -69,10 +69,10 @@ mw_status sound_resample(sound *made, const sound *s, unsigned rate_hz, mw_error
   return status;
 }
 
-mw_status sound_write(const sound *s, const char *path, bool overwrite, mw_error *error)
+mw_status mw_sound_save(const mw_sound *s, const char *path, bool overwrite, mw_error *error)
 {
   sound_writer *w = NULL;
-  mw_status status = sound_writer_open(&w, path, s->rate_hz, NULL, overwrite, error);
+  mw_status status = sound_writer_open(&w, path, s->rate_hz, 1, NULL, overwrite, error);
   if (status != MW_OK) return status;
   status = sound_writer_write(w, s->samples, s->frames, error);
   if (status == MW_OK) return sound_writer_finish(w, error);

@@ -8,15 +8,25 @@
 
 typedef mw_sound sound;
 
-// Reads any format libsndfile knows, "-" from standard input, mixes the channels to one, and turns
-// NaN and infinity into silence. At most a day of 192 kHz. Free with sound_free.
-mw_status sound_read(sound *read, const char *path, mw_error *error);
-void sound_free(sound *s);
+// The mean of all channels, "-" from standard input; NaN and infinity are silence. At most a day of
+// 192 kHz.
+static inline mw_status sound_read(sound *read, const char *path, mw_error *error)
+{
+  return mw_sound_read(read, path, 0, error);
+}
+
+static inline void sound_free(sound *s)
+{
+  mw_sound_free(s);
+}
+
+static inline mw_status sound_write(const sound *s, const char *path, bool overwrite,
+                                    mw_error *error)
+{
+  return mw_sound_save(s, path, overwrite, error);
+}
 
 // The same sound at another rate, in a new object.
 mw_status sound_resample(sound *made, const sound *s, unsigned rate_hz, mw_error *error);
-
-// As sound_writer does.
-mw_status sound_write(const sound *s, const char *path, bool overwrite, mw_error *error);
 
 #endif

@@ -9,7 +9,10 @@
 
 extern const verb bench_verb;
 extern const verb convert_verb;
+extern const verb devices_verb;
 extern const verb generate_verb;
+extern const verb latency_verb;
+extern const verb live_verb;
 extern const verb models_verb;
 extern const verb presets_verb;
 extern const verb vocode_verb;

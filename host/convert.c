@@ -90,7 +90,7 @@ static const char *find_misuse(const arguments *a, size_t count, const char *out
   return NULL;
 }
 
-static void read_controls(mw_voice_controls *c, const arguments *a)
+void convert_read_controls(mw_voice_controls *c, const arguments *a)
 {
   c->pitch = (float)arguments_number(a, "pitch", c->pitch);
   c->mix = (float)arguments_number(a, "mix", c->mix);
@@ -149,7 +149,7 @@ int convert_files(const arguments *a, const char *const *files, size_t count,
   o.how.channel = (unsigned)read_channel(arguments_text(a, "channel", "mix"));
   o.how.raw = arguments_text(a, "raw", NULL);
   o.how.controls = preset != NULL ? preset->controls : MW_VOICE_CONTROLS;
-  read_controls(&o.how.controls, a);
+  convert_read_controls(&o.how.controls, a);
   batch b = {.jobs = (size_t)arguments_number(a, "jobs", count_processors()),
              .skip_made = arguments_has(a, "resume"),
              .what = "converting",

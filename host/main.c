@@ -8,8 +8,8 @@
 #include "report.h"
 
 static const verb *const verbs[] = {
-    &bench_verb,   &convert_verb, &generate_verb, &models_verb,
-    &presets_verb, &vocode_verb,  &voice_verb,    NULL,
+    &bench_verb,  &convert_verb, &devices_verb, &generate_verb, &latency_verb, &live_verb,
+    &models_verb, &presets_verb, &vocode_verb,  &voice_verb,    NULL,
 };
 
 static void print_overview(FILE *out)

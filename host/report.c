@@ -1,21 +1,49 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "report.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 static struct {
+  FILE *talk; // NULL: standard error
   bool json;
   bool quiet;
+  bool verbose;
   bool first; // no field of the open object was written yet
 } settings;
+
+static FILE *talk(void)
+{
+  return settings.talk != NULL ? settings.talk : stderr;
+}
+
+int report_talk_fd(void)
+{
+  return fileno(talk());
+}
+
+void report_alone(void)
+{
+  if (settings.talk != NULL || settings.verbose) return;
+  fflush(stderr);
+  int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+  if (kept >= 0) settings.talk = fdopen(kept, "w");
+  if (nowhere >= 0 && settings.talk != NULL) {
+    setvbuf(settings.talk, NULL, _IONBF, 0);
+    dup2(nowhere, STDERR_FILENO);
+  }
+  if (nowhere >= 0) close(nowhere);
+}
 
 void report_setup(const arguments *a)
 {
   settings.json = arguments_has(a, "json");
   settings.quiet = arguments_has(a, "quiet");
+  settings.verbose = arguments_has(a, "verbose");
 }
 
 bool report_json(void)
@@ -23,13 +51,23 @@ bool report_json(void)
   return settings.json;
 }
 
+bool report_quiet(void)
+{
+  return settings.quiet;
+}
+
+bool report_verbose(void)
+{
+  return settings.verbose;
+}
+
 void report_error(const char *format, ...)
 {
   va_list values;
   va_start(values, format);
-  fputs("meanwave: ", stderr);
-  vfprintf(stderr, format, values);
-  fputc('\n', stderr);
+  fputs("meanwave: ", talk());
+  vfprintf(talk(), format, values);
+  fputc('\n', talk());
   va_end(values);
 }
 
@@ -45,8 +83,8 @@ void report_note(const char *format, ...)
   if (settings.quiet) return;
   va_list values;
   va_start(values, format);
-  vfprintf(stderr, format, values);
-  fputc('\n', stderr);
+  vfprintf(talk(), format, values);
+  fputc('\n', talk());
   va_end(values);
 }
 
@@ -126,9 +164,9 @@ void report_end(void)
 void report_progress(const char *what, double share, double seconds_so_far)
 {
   enum { WIDTH = 30 };
-  if (settings.quiet || !isatty(STDERR_FILENO)) return;
+  if (settings.quiet || !isatty(report_talk_fd())) return;
   if (share >= 1.0) {
-    fprintf(stderr, "\r\033[K");
+    fprintf(talk(), "\r\033[K");
     return;
   }
   char bar[WIDTH + 1];
@@ -137,6 +175,6 @@ void report_progress(const char *what, double share, double seconds_so_far)
   memset(bar, '#', (size_t)filled);
   bar[WIDTH] = '\0';
   double left = share > 0.0 ? seconds_so_far * (1.0 - share) / share : 0.0;
-  fprintf(stderr, "\r%s [%s] %3.0f %% %4.0f s left\033[K", what, bar, share * 100.0, left);
-  fflush(stderr);
+  fprintf(talk(), "\r%s [%s] %3.0f %% %4.0f s left\033[K", what, bar, share * 100.0, left);
+  fflush(talk());
 }

@@ -9,6 +9,13 @@
 
 void report_setup(const arguments *a); // reads --json, --quiet, --verbose
 bool report_json(void);
+bool report_verbose(void);
+bool report_quiet(void);
+
+// From here on only what this file prints is seen on standard error, whatever libraries write there;
+// with --verbose all is.
+void report_alone(void);
+int report_talk_fd(void); // where talk goes
 
 // "meanwave: LINE" on standard error, always.
 void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef MEANWAVE_RECORDING_H
+#define MEANWAVE_RECORDING_H
+
+#include "meanwave.h"
+
+// Real time, each on one thread. What finds no room is lost and counted.
+void recording_take_in(mw_recording *r, const float *in, size_t frames);
+void recording_take_out(mw_recording *r, const float *out, size_t frames);
+
+#endif
