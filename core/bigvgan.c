@@ -34,8 +34,8 @@ typedef struct {
   track in;
   track x;
   track *units[2]; // [blocks, units]: after the first and the second convolution
-  float *sum_room;
-  track sum;
+  size_t done;     // rows that have left the stage
+  float *sum;      // of the blocks, the rows behind these
 } stage_state;
 
 typedef struct {
@@ -96,12 +96,17 @@ static size_t larger(size_t a, size_t b)
   return a > b ? a : b;
 }
 
-// Rows of `to` that can be made now are made.
-static void extend(const vocoding *v, const snake_conv *c, const track *from, const track *residual,
-                   size_t length, track *to, activation after)
+// How far a step can go when its input has come to `end`.
+static size_t reachable(const snake_conv *c, size_t end, size_t length)
 {
   size_t grid = snake_conv_grid(c);
-  size_t end = from->end == length ? length : less(from->end, snake_conv_reach(c)) / grid * grid;
+  return end == length ? length : less(end, snake_conv_reach(c)) / grid * grid;
+}
+
+// Rows of `to` are made up to `end`.
+static void extend(const vocoding *v, const snake_conv *c, const track *from, const track *residual,
+                   size_t length, track *to, size_t end, activation after)
+{
   if (end <= to->end) return;
   snake_conv_piece piece = {.x = from->rows,
                             .x_first = from->begin,
@@ -140,13 +145,40 @@ static double block_work(const amp_block *block)
   return work;
 }
 
-// What block k makes of the new rows of x is added to the sum. Returns the first row of x that is
+static size_t common_multiple(size_t a, size_t b)
+{
+  size_t m = a;
+  while (m % b != 0) m += a;
+  return m;
+}
+
+// Up to which row all blocks of a stage can go now. They all go there and no further, so that a
+// row's sum is always taken in one order.
+static size_t common_end(const vocoder_stage *stage, const stage_state *state)
+{
+  size_t common = state->length;
+  size_t grid = 1;
+  for (size_t k = 0; k < stage->block_count; k++) {
+    const amp_block *block = &stage->blocks[k];
+    size_t end = state->x.end;
+    for (size_t m = 0; m < block->count; m++) {
+      end = reachable(block->units[m].first, end, state->length);
+      end = reachable(block->units[m].second, end, state->length);
+    }
+    grid = common_multiple(grid, snake_conv_grid(block->units[block->count - 1].second));
+    common = smaller(common, end);
+  }
+  return common == state->length ? common : common / grid * grid;
+}
+
+// What block k makes of x, up to row `end`, is added to the sum. Returns the first row of x that is
 // still needed.
-static size_t run_block(vocoding *v, size_t s, size_t k)
+static size_t run_block(vocoding *v, size_t s, size_t k, size_t end)
 {
   const vocoder_stage *stage = &v->b->stages[s];
   stage_state *state = &v->stages[s];
   const amp_block *block = &stage->blocks[k];
+  size_t length = state->length;
   size_t needed = 0;
   track *from = &state->x;
   for (size_t m = 0; m < block->count; m++) {
@@ -155,8 +187,11 @@ static size_t run_block(vocoding *v, size_t s, size_t k)
     track *to = &state->units[1][k * block->count + m];
     track_open(inner, v->rooms[1]);
     track_open(to, v->rooms[2 + m % 2]);
-    extend(v, unit->first, from, NULL, state->length, inner, ACTIVATION_NONE);
-    extend(v, unit->second, inner, from, state->length, to, ACTIVATION_NONE);
+    extend(v, unit->first, from, NULL, length, inner, reachable(unit->first, from->end, length),
+           ACTIVATION_NONE);
+    extend(v, unit->second, inner, from, length, to,
+           m + 1 == block->count ? end : reachable(unit->second, inner->end, length),
+           ACTIVATION_NONE);
     track_close(inner, less(to->end, snake_conv_reach(unit->second)));
     size_t from_needed = smaller(less(inner->end, snake_conv_reach(unit->first)), to->end);
     if (m == 0)
@@ -166,17 +201,10 @@ static size_t run_block(vocoding *v, size_t s, size_t k)
     from = to;
   }
   probe(v, "rb", s * stage->block_count + k, from, from->begin);
-  float *sum = row_of(&state->sum, from->begin);
-  size_t rows = from->end - from->begin;
-  for (size_t i = 0; i < rows * from->width; i++) sum[i] += from->rows[i];
+  size_t count = (from->end - from->begin) * from->width;
+  for (size_t i = 0; i < count; i++) state->sum[i] = from->rows[i] + (k > 0 ? state->sum[i] : 0.0f);
   track_close(from, from->end);
   return needed;
-}
-
-static size_t last_end(const stage_state *state, const vocoder_stage *stage, size_t k)
-{
-  size_t units = stage->blocks[k].count;
-  return state->units[1][k * units + units - 1].end;
 }
 
 static void make_samples(vocoding *v, const float *rows, size_t count)
@@ -187,7 +215,8 @@ static void make_samples(vocoding *v, const float *rows, size_t count)
   out.rows = v->samples + v->samples_done;
   track_open(&v->post, v->rooms[0]);
   track_append(&v->post, rows, count);
-  extend(v, b->conv_post, &v->post, NULL, state->length, &out, ACTIVATION_TANH);
+  extend(v, b->conv_post, &v->post, NULL, state->length, &out,
+         reachable(b->conv_post, v->post.end, state->length), ACTIVATION_TANH);
   v->samples_done = out.end;
   track_close(&v->post, less(v->samples_done, snake_conv_reach(b->conv_post)));
 }
@@ -221,32 +250,25 @@ static void run_stage(vocoding *v, size_t s, const float *rows, size_t count)
   upsample(v, stage, state);
   probe(v, "ups", s, &state->x, x_end);
   track_close(&state->in, less(state->x.end / stage->rate, before));
-  track_open(&state->sum, state->sum_room);
-  memset(row_of(&state->sum, state->sum.end), 0,
-         (state->x.end - state->sum.end) * stage->width * sizeof(float));
-  state->sum.end = state->x.end;
-  size_t done = SIZE_MAX;
+  size_t end = common_end(stage, state);
+  size_t ready = end - state->done;
   for (size_t k = 0; k < stage->block_count; k++) {
-    size_t begin = last_end(state, stage, k);
-    needed = smaller(needed, run_block(v, s, k));
-    size_t end = last_end(state, stage, k);
-    done = smaller(done, end);
-    if (!advance(v, block_work(&stage->blocks[k]) * (double)(end - begin))) return;
+    needed = smaller(needed, run_block(v, s, k, end));
+    if (!advance(v, block_work(&stage->blocks[k]) * (double)ready)) return;
   }
   track_close(&state->x, needed);
-  size_t ready = done - state->sum.begin;
-  for (size_t i = 0; i < ready * stage->width; i++) state->sum.rows[i] /= (float)stage->block_count;
+  state->done = end;
+  for (size_t i = 0; i < ready * stage->width; i++) state->sum[i] /= (float)stage->block_count;
   if (s + 1 == v->b->stage_count) {
-    make_samples(v, state->sum.rows, ready);
-  } else {
-    size_t tile = v->stages[s + 1].tile_rows;
-    size_t tiles = (ready + tile - 1) / tile;
-    for (size_t i = 0; i < tiles && !v->cancelled; i++) {
-      size_t from = ready * i / tiles;
-      run_stage(v, s + 1, state->sum.rows + from * stage->width, ready * (i + 1) / tiles - from);
-    }
+    make_samples(v, state->sum, ready);
+    return;
   }
-  track_close(&state->sum, done);
+  size_t tile = v->stages[s + 1].tile_rows;
+  size_t tiles = (ready + tile - 1) / tile;
+  for (size_t i = 0; i < tiles && !v->cancelled; i++) {
+    size_t from = ready * i / tiles;
+    run_stage(v, s + 1, state->sum + from * stage->width, ready * (i + 1) / tiles - from);
+  }
 }
 
 // conv_pre of some frames, zeros around the whole.
@@ -282,10 +304,25 @@ static size_t lag_of(const snake_conv *c)
   return snake_conv_reach(c) + snake_conv_grid(c);
 }
 
-// Tracks of a stage. Returns how far its end may lag behind the up-sampler's.
-static size_t new_tracks(arena *memory, const vocoder_stage *stage, stage_state *state)
+// How far the end of a stage may lag behind the up-sampler's.
+static size_t stage_lag(const vocoder_stage *stage)
 {
   size_t most = 0;
+  size_t grid = 1;
+  for (size_t k = 0; k < stage->block_count; k++) {
+    const amp_block *block = &stage->blocks[k];
+    size_t lag = 0;
+    for (size_t m = 0; m < block->count; m++)
+      lag += lag_of(block->units[m].first) + lag_of(block->units[m].second);
+    grid = common_multiple(grid, snake_conv_grid(block->units[block->count - 1].second));
+    most = larger(most, lag);
+  }
+  return most + grid;
+}
+
+// Tracks of a stage, with room for what a step reads before its end and what lies behind that end.
+static void new_tracks(arena *memory, const vocoder_stage *stage, stage_state *state)
+{
   size_t x_kept = 0;
   size_t units = 0;
   for (size_t k = 0; k < stage->block_count; k++) units = larger(units, stage->blocks[k].count);
@@ -293,13 +330,12 @@ static size_t new_tracks(arena *memory, const vocoder_stage *stage, stage_state 
     state->units[i] = arena_take(memory, stage->block_count * units, sizeof(track));
   for (size_t k = 0; k < stage->block_count && !arena_failed(memory); k++) {
     const amp_block *block = &stage->blocks[k];
-    size_t lag = 0;
     for (size_t m = 0; m < block->count; m++) {
       const amp_unit *unit = &block->units[m];
-      // a step keeps what it reads before its end, and what lies behind that end
-      size_t first = 2 * lag_of(unit->first) + lag_of(unit->second);
-      size_t second = 2 * lag_of(unit->second);
-      lag += lag_of(unit->first) + lag_of(unit->second);
+      // a block's last step waits for the other blocks
+      size_t wait = m + 1 == block->count ? stage_lag(stage) : 0;
+      size_t first = 2 * lag_of(unit->first) + lag_of(unit->second) + wait;
+      size_t second = 2 * lag_of(unit->second) + wait;
       if (m == 0)
         x_kept = larger(x_kept, first);
       else
@@ -307,11 +343,8 @@ static size_t new_tracks(arena *memory, const vocoder_stage *stage, stage_state 
       new_track(memory, &state->units[0][k * block->count + m], stage->width, second);
     }
     new_track(memory, &state->units[1][k * block->count + block->count - 1], stage->width, 0);
-    most = larger(most, lag);
   }
   new_track(memory, &state->x, stage->width, x_kept);
-  new_track(memory, &state->sum, stage->width, most);
-  return most;
 }
 
 static size_t stage_scratch(const vocoder_stage *stage, size_t rows, size_t threads)
@@ -343,13 +376,13 @@ static bool take_memory(vocoding *v, size_t frames, size_t tile_floats)
     length *= stage->rate;
     state->length = length;
     state->tile_rows = larger(tile_floats / stage->width / stage->rate, 1);
-    size_t lag = new_tracks(memory, stage, state);
-    rows = (smaller(state->tile_rows, length) + edges) * stage->rate + 4 * lag;
+    new_tracks(memory, stage, state);
+    rows = (smaller(state->tile_rows, length) + edges) * stage->rate + 4 * stage_lag(stage);
     room = larger(room, rows * stage->width);
     scratch = larger(scratch, stage_scratch(stage, rows, threads));
     new_track(memory, &state->in, stage->inputs, 2 * edges);
     state->in_room = arena_floats(memory, (state->tile_rows + 4 * edges) * stage->inputs);
-    state->sum_room = arena_floats(memory, rows * stage->width);
+    state->sum = arena_floats(memory, rows * stage->width);
     for (size_t k = 0; k < stage->block_count; k++)
       v->work += block_work(&stage->blocks[k]) * (double)length;
   }

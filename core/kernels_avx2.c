@@ -85,6 +85,7 @@ static inline vec v_power_of_two(vec n)
 }
 
 #include "kernels_vector.h"
+#include "kernels_vector_toom.h"
 
 #define TILE_NAME tile_8
 #define TILE_VECTOR __m256
@@ -134,5 +135,8 @@ const kernels_path kernels_avx2 = {
     .softmax_rows = vector_softmax_rows,
     .glu_rows = vector_glu_rows,
     .snake = vector_snake,
+    .toom_forward = vector_toom_forward,
+    .toom_weights = vector_toom_weights,
+    .toom_back = vector_toom_back,
     .multiply_adds = vector_multiply_adds,
 };

@@ -77,6 +77,7 @@ static inline vec v_power_of_two(vec n)
 }
 
 #include "kernels_vector.h"
+#include "kernels_vector_toom.h"
 
 #define TILE_NAME tile_4
 #define TILE_VECTOR float32x4_t
@@ -128,5 +129,8 @@ const kernels_path kernels_neon = {
     .softmax_rows = vector_softmax_rows,
     .glu_rows = vector_glu_rows,
     .snake = vector_snake,
+    .toom_forward = vector_toom_forward,
+    .toom_weights = vector_toom_weights,
+    .toom_back = vector_toom_back,
     .multiply_adds = vector_multiply_adds,
 };

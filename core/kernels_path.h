@@ -5,6 +5,7 @@
 #define MEANWAVE_KERNELS_PATH_H
 
 #include "kernels.h"
+#include "toom.h"
 
 // Weights are packed in panels of columns, each [taps * inputs, width]; all are PANEL wide but the
 // last, whose width is a multiple of 8 up to PANEL_MOST. So the panel that starts at column c
@@ -43,6 +44,48 @@ typedef struct {
   size_t y_stride;
 } finish_job;
 
+// A convolution by values at points (toom.c): evaluation of inputs and weights, and the way back,
+// each in two steps, the outer one on the results of the inner one.
+enum { TOOM_POINTS = 8, TOOM_OUTER = 4 };
+
+typedef struct {
+  size_t taps;   // of the kernel
+  size_t rows;   // of the result, inner_rows * outer_rows
+  size_t points; // inner_points * outer_points; point (outer q, inner p) is q * inner_points + p
+  size_t inner_points;
+  size_t inner_rows;
+  size_t inner_taps;
+  size_t outer_points; // 1: no outer step; else 4
+  size_t outer_rows;
+  size_t outer_taps;
+  float forward[TOOM_POINTS * TOOM_POINTS];       // [inner_points, inner_points]
+  float inner_weights[TOOM_POINTS * TOOM_POINTS]; // [inner_points, inner_taps]
+  float inner_back[TOOM_POINTS * TOOM_POINTS];    // [inner_rows, inner_points]
+  float outer_weights[TOOM_OUTER * TOOM_OUTER];   // [outer_points, outer_taps]
+  float outer_back[TOOM_OUTER * TOOM_OUTER];      // [outer_rows, outer_points]
+} toom_scheme;
+
+typedef struct {
+  const toom_scheme *scheme;
+  const float *x; // rows + inner_taps * outer_taps - 1 rows
+  size_t x_stride;
+  size_t columns;
+  float *values; // of point p at p * point_stride
+  size_t point_stride;
+} toom_forward_job;
+
+typedef struct {
+  const toom_scheme *scheme;
+  const float *sums;
+  size_t point_stride;
+  size_t columns;
+  const float *bias;
+  size_t rows; // that are stored, scheme->rows or fewer
+  const float *residual;
+  float *y;
+  size_t y_stride; // also of the residual
+} toom_back_job;
+
 typedef struct {
   const char *name;
   size_t tile_rows;
@@ -64,6 +107,10 @@ typedef struct {
                    size_t y_stride);
   void (*snake)(const snake_antialias *s, const float *x, size_t x_stride, size_t first,
                 size_t rows, size_t length, float *y, size_t y_stride);
+  // All three or, on a path without them, NULL. Weights are [taps, count] -> [points, count].
+  void (*toom_forward)(const toom_forward_job *job);
+  void (*toom_weights)(const toom_scheme *scheme, const float *w, size_t count, float *values);
+  void (*toom_back)(const toom_back_job *job);
   // Nothing but fused multiply-adds in registers, to measure the processor's peak. Returns how
   // many.
   size_t (*multiply_adds)(size_t rounds, float *kept);
@@ -93,6 +140,8 @@ static inline size_t panel_width(size_t outputs, size_t first)
 // As the public functions, on a chosen path: for tests.
 void matrix_run_on(const kernels_path *path, const matrix *m, const float *x, size_t x_stride,
                    size_t rows, float *y, size_t y_stride, const epilogue *after, pool *p);
+mw_status toom_new_on(const kernels_path *path, toom **made, const matrix_shape *shape,
+                      const float *values, const float *bias, mw_error *error);
 void attention_run_on(const kernels_path *path, const attention *a, pool *p);
 
 #endif

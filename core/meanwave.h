@@ -513,4 +513,26 @@ MW_API mw_status mw_bench_voice(const mw_bench_voice_wish *wish,
                                 void (*row)(void *context, const mw_bench_stage *row),
                                 void *context, mw_error *error);
 
+typedef struct {
+  const char *size; // "s" or "l"
+  double seconds;   // of sound
+  unsigned threads; // 0: one per physical core
+  unsigned repeat;  // best of so many
+} mw_bench_sound_wish;
+
+typedef struct {
+  const char *name;   // "text", "clap", "transformer", "decoder", "vocoder", "total"
+  double seconds;     // on the clock
+  double cpu_seconds; // of all threads
+  double rtf;         // seconds over seconds of sound
+  double peak_mb;     // most memory resident in the meantime
+  double working_mb;  // of which more than before the stage began: without its weights
+} mw_bench_sound_row;
+
+// Text to sound at the published sizes with weights by formula: a prompt of 12 tokens, one step.
+// Loading is not timed. Calls `row` for each stage. Not real time.
+MW_API mw_status mw_bench_sound(const mw_bench_sound_wish *wish,
+                                void (*row)(void *context, const mw_bench_sound_row *row),
+                                void *context, mw_error *error);
+
 #endif

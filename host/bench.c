@@ -7,10 +7,12 @@
 
 static const option options[] = {
     {"repeat", 0, OPTION_WHOLE, "N",
-     "best of N timings a row (default 12); chunks of a voice (default 300)", 1, 100000},
+     "best of N timings a row (default 12; sound 1); chunks of a voice (default 300)", 1, 100000},
     {"size", 0, OPTION_TEXT, "NAME",
-     "of a voice: meanvc (default), meanvc2-120, meanvc2-40 or default", 0, 0},
+     "voice: meanvc (default), meanvc2-120, meanvc2-40 or default; sound: s (default) or l", 0, 0},
     {"steps", 0, OPTION_WHOLE, "N", "mean-flow steps of a voice (default 1)", 1, 16},
+    {"seconds", 0, OPTION_NUMBER, "S", "of sound (default 10)", 0.1, 600},
+    {"threads", 0, OPTION_WHOLE, "N", "of sound (default: one per core)", 1, 64},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
 
@@ -59,12 +61,37 @@ static mw_status run_voice(const arguments *a, mw_error *error)
   return mw_bench_voice(&wish, print_stage, NULL, error);
 }
 
+static void print_sound(void *context, const mw_bench_sound_row *row)
+{
+  (void)context;
+  report_result("%-12s %8.3f s   RTF %.4f   processor %8.3f s   peak %7.1f MB, %.1f beyond before",
+                row->name, row->seconds, row->rtf, row->cpu_seconds, row->peak_mb, row->working_mb);
+  report_begin();
+  report_text("name", row->name);
+  report_number("seconds", row->seconds);
+  report_number("rtf", row->rtf);
+  report_number("cpu_seconds", row->cpu_seconds);
+  report_number("peak_mb", row->peak_mb);
+  report_number("working_mb", row->working_mb);
+  report_end();
+}
+
+static mw_status run_sound(const arguments *a, mw_error *error)
+{
+  mw_bench_sound_wish wish = {.size = arguments_text(a, "size", "s"),
+                              .seconds = arguments_number(a, "seconds", 10.0),
+                              .threads = (unsigned)arguments_number(a, "threads", 0),
+                              .repeat = (unsigned)arguments_number(a, "repeat", 1)};
+  return mw_bench_sound(&wish, print_sound, NULL, error);
+}
+
 // What can be measured: a line for each.
 static const struct {
   const char *name;
   mw_status (*run)(const arguments *a, mw_error *error);
 } benches[] = {
     {"kernels", run_kernels},
+    {"sound", run_sound},
     {"voice", run_voice},
 };
 
@@ -77,9 +104,9 @@ static int run(const arguments *a)
     report_error("%s", error.text);
     return EXIT_FAILED;
   }
-  report_error("say what to measure: meanwave bench kernels|voice");
+  report_error("say what to measure: meanwave bench kernels|sound|voice");
   return EXIT_USAGE;
 }
 
-const verb bench_verb = {"bench", "measures how fast this machine computes", "kernels|voice",
+const verb bench_verb = {"bench", "measures how fast this machine computes", "kernels|sound|voice",
                          options, run};
