@@ -25,7 +25,7 @@
 enum {
   STRIP = 64,
   PART_VALUES = 4608, // points times groups of a part: sums of a panel, about 600 KB
-  LEAST_CHANNELS = 24,
+  LEAST_CHANNELS = 32,
 };
 
 struct toom {
