@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "generate.h"
 #include "meanwave.h"
 #include "report.h"
 #include "sound_list.h"
 
 static const option options[] = {
     {"prompt", 'p', OPTION_TEXT, "TEXT", "what is to be heard", 0, 0},
+    {"preset", 'P', OPTION_TEXT, "NAME",
+     "all of a preset, or of a .preset file; options go before it", 0, 0},
     {"output", 'o', OPTION_TEXT, "PLACE",
      "a file (.wav, .flac, .aiff, .ogg), a folder (DIR/) or - for standard output", 0, 0},
     {"seconds", 't', OPTION_NUMBER, "N", "length (default: the model's own)", MW_SOUND_SHORTEST,
@@ -87,14 +90,24 @@ static bool known_format(const char *format)
   return false;
 }
 
-// What is wrong with the command line, or NULL.
-static const char *find_misuse(const arguments *a, const char *output)
+static const char *prompt_of(const arguments *a, const mw_preset *p)
 {
-  double last = arguments_number(a, "seed", 42) + arguments_number(a, "count", 1);
+  return arguments_text(a, "prompt", p != NULL ? p->prompt : NULL);
+}
+
+static uint64_t first_seed(const arguments *a, const mw_preset *p)
+{
+  return (uint64_t)arguments_number(a, "seed", p != NULL ? (double)p->seed : 42);
+}
+
+// What is wrong with the command line, or NULL.
+static const char *find_misuse(const arguments *a, const mw_preset *p, const char *output)
+{
+  double last = (double)first_seed(a, p) + arguments_number(a, "count", 1);
+  bool has_prompts = arguments_has(a, "prompts");
   bool morphs = arguments_has(a, "morph-prompt") || arguments_has(a, "morph-seed");
   bool fades = arguments_has(a, "fade-in") || arguments_has(a, "fade-out");
-  if (a->file_count > 0) return "a prompt goes behind --prompt, in quotes";
-  if (arguments_has(a, "prompt") == arguments_has(a, "prompts") || output == NULL)
+  if (output == NULL || (has_prompts ? arguments_has(a, "prompt") : prompt_of(a, p) == NULL))
     return "say what is to be heard and where it goes: meanwave generate --prompt TEXT -o out.wav";
   if (!known_format(arguments_text(a, "format", "wav")))
     return "--format is wav, flac, aiff or ogg";
@@ -105,7 +118,8 @@ static const char *find_misuse(const arguments *a, const char *output)
     return "--morph wants something to go towards: --morph-prompt or --morph-seed";
   if (arguments_has(a, "strength") && !arguments_has(a, "from"))
     return "--strength is of the sound that --from names";
-  if (arguments_has(a, "loop") && fades) return "a loop has no ends to fade";
+  if ((arguments_has(a, "loop") || (p != NULL && p->loop)) && fades)
+    return "a loop has no ends to fade";
   if (strcmp(output, "-") == 0 && report_json())
     return "--json and the sound cannot both go to standard output";
   if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
@@ -113,14 +127,15 @@ static const char *find_misuse(const arguments *a, const char *output)
   return NULL;
 }
 
-static void read_wish(mw_sound_wish *w, const arguments *a)
+static void read_wish(mw_sound_wish *w, const arguments *a, const mw_preset *p)
 {
+  bool has_negative = p != NULL && p->negative[0] != '\0';
   *w = (mw_sound_wish){
-      .negative = arguments_text(a, "negative", NULL),
+      .negative = arguments_text(a, "negative", has_negative ? p->negative : NULL),
       .guidance = arguments_number(a, "guidance", 0.0),
-      .steps = (unsigned)arguments_number(a, "steps", 0),
-      .seconds = arguments_number(a, "seconds", 0.0),
-      .loop = arguments_has(a, "loop"),
+      .steps = (unsigned)arguments_number(a, "steps", p != NULL ? (double)p->steps : 0),
+      .seconds = arguments_number(a, "seconds", p != NULL ? p->seconds : 0.0),
+      .loop = arguments_has(a, "loop") || (p != NULL && p->loop),
       .threads = (unsigned)arguments_number(a, "threads", 0),
       .strength = arguments_number(a, "strength", 0.0),
       .morph_prompt = arguments_text(a, "morph-prompt", NULL),
@@ -133,16 +148,17 @@ static void read_wish(mw_sound_wish *w, const arguments *a)
   if (arguments_has(a, "guidance") && w->guidance == 0.0) w->guidance = 1.0;
 }
 
-static void read_finish(mw_sound_finish *f, const arguments *a)
+static void read_finish(mw_sound_finish *f, const arguments *a, const mw_preset *p)
 {
+  bool has_loudness = p != NULL && p->has_loudness;
   *f = (mw_sound_finish){
       .rate_hz = (unsigned)arguments_number(a, "rate", 0),
-      .loop = arguments_has(a, "loop"),
+      .loop = arguments_has(a, "loop") || (p != NULL && p->loop),
       .fade_in_seconds = arguments_number(a, "fade-in", 0.0),
       .fade_out_seconds = arguments_number(a, "fade-out", 0.0),
-      .has_loudness = arguments_has(a, "loudness"),
-      .loudness_lufs = arguments_number(a, "loudness", 0.0),
-      .has_peak = arguments_has(a, "peak") || arguments_has(a, "loudness"),
+      .has_loudness = arguments_has(a, "loudness") || has_loudness,
+      .loudness_lufs = arguments_number(a, "loudness", has_loudness ? p->loudness_lufs : 0.0),
+      .has_peak = arguments_has(a, "peak") || arguments_has(a, "loudness") || has_loudness,
       .peak_db = arguments_number(a, "peak", -1.0),
   };
 }
@@ -190,13 +206,14 @@ static void tell_settings(const order *o)
                 about.trained_seconds);
 }
 
-static int generate_all(batch *b, order *o, const prompt_list *list, const arguments *a)
+static int generate_all(batch *b, order *o, const prompt_list *list, const arguments *a,
+                        const char *model_path)
 {
   mw_error error;
   mw_sound from = {0};
   mw_sound_model *model = NULL;
   int code = EXIT_GOOD;
-  mw_status status = mw_sound_model_open(&model, arguments_text(a, "model", NULL),
+  mw_status status = mw_sound_model_open(&model, arguments_text(a, "model", model_path),
                                          arguments_text(a, "vocoder", NULL), &error);
   if (status != MW_OK) {
     report_error("%s", error.text);
@@ -220,23 +237,25 @@ static int generate_all(batch *b, order *o, const prompt_list *list, const argum
   return code;
 }
 
-static bool read_prompts(prompt_list *list, const arguments *a, char *line, size_t size)
+static bool read_prompts(prompt_list *list, const arguments *a, const mw_preset *p, char *line,
+                         size_t size)
 {
   if (arguments_has(a, "prompts"))
     return prompt_list_read(list, arguments_text(a, "prompts", NULL), line, size);
-  if (prompt_list_one(list, arguments_text(a, "prompt", ""))) return true;
+  if (prompt_list_one(list, prompt_of(a, p))) return true;
   snprintf(line, size, "out of memory");
   return false;
 }
 
-static int run(const arguments *a)
+int generate_sounds(const arguments *a, const mw_preset *preset)
 {
+  bool has_model = preset != NULL && preset->model[0] != '\0';
   char line[512];
   uint64_t *seeds = NULL;
   prompt_list prompts = {0};
   order o = {.overwrite = arguments_has(a, "yes")};
   const char *output = arguments_text(a, "output", NULL);
-  const char *misuse = find_misuse(a, output);
+  const char *misuse = find_misuse(a, preset, output);
   if (misuse != NULL) {
     report_error("%s", misuse);
     return EXIT_USAGE;
@@ -247,30 +266,48 @@ static int run(const arguments *a)
              .work = generate_one,
              .context = &o};
   sound_list l = {.prompts = &prompts,
-                  .seed = (uint64_t)arguments_number(a, "seed", 42),
+                  .seed = first_seed(a, preset),
                   .variations = (size_t)arguments_number(a, "count", 1),
                   .output = output,
                   .format = arguments_text(a, "format", "wav"),
                   .shard = 1,
                   .shards = 1};
-  read_wish(&o.wish, a);
-  read_finish(&o.finish, a);
+  read_wish(&o.wish, a, preset);
+  read_finish(&o.finish, a, preset);
   int code = EXIT_USAGE;
   if (!sound_list_shard(&l, arguments_text(a, "shard", "1/1")))
     report_error("--shard wants the share and their number, as 1/8 to 8/8");
-  else if (!read_prompts(&prompts, a, line, sizeof line) ||
+  else if (!read_prompts(&prompts, a, preset, line, sizeof line) ||
            !sound_list_fill(&l, &b, &seeds, line, sizeof line))
     report_error("%s", line);
   else {
     o.b = &b;
     o.seeds = seeds;
     o.first_seed = l.seed;
-    code = generate_all(&b, &o, &prompts, a);
+    code = generate_all(&b, &o, &prompts, a, has_model ? preset->model : NULL);
   }
   batch_free(&b);
   prompt_list_free(&prompts);
   free(seeds);
   return code;
+}
+
+static int run(const arguments *a)
+{
+  mw_error error;
+  mw_preset preset;
+  const char *name = arguments_text(a, "preset", NULL);
+  if (a->file_count > 0) {
+    report_error("a prompt goes behind --prompt, in quotes");
+    return EXIT_USAGE;
+  }
+  mw_status status = name != NULL ? mw_preset_open(&preset, name, &error) : MW_OK;
+  if (status != MW_OK) return report_status(status, &error);
+  if (name != NULL && preset.kind != MW_PRESET_SOUND) {
+    report_error("'%s' is the preset of a voice, not of a sound", name);
+    return EXIT_USAGE;
+  }
+  return generate_sounds(a, name != NULL ? &preset : NULL);
 }
 
 const verb generate_verb = {"generate", "makes sounds from a line of text", "--prompt TEXT -o FILE",

@@ -2,12 +2,14 @@
 //
 // meanwave presets list                          what there is
 // meanwave presets show NAME...                  what is in them
-// meanwave presets render NAME FILE... -o PLACE  recordings through the preset of a voice
+// meanwave presets render NAME -o PLACE          a sound
+// meanwave presets render NAME FILE... -o PLACE  recordings in a voice
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
 #include "convert.h"
+#include "generate.h"
 #include "meanwave.h"
 #include "report.h"
 
@@ -104,8 +106,13 @@ static int render(const arguments *a)
   mw_preset preset;
   mw_status status = mw_preset_open(&preset, a->files[1], &error);
   if (status != MW_OK) return report_status(status, &error);
-  if (preset.kind != MW_PRESET_VOICE) {
-    report_error("'%s' is the preset of a sound, and this renders voices", a->files[1]);
+  if (preset.kind == MW_PRESET_SOUND && a->file_count > 2) {
+    report_error("'%s' is the preset of a sound and takes no recording", a->files[1]);
+    return EXIT_USAGE;
+  }
+  if (preset.kind == MW_PRESET_SOUND) return generate_sounds(a, &preset);
+  if (a->file_count == 2) {
+    report_error("'%s' is the preset of a voice: say what it is to speak", a->files[1]);
     return EXIT_USAGE;
   }
   return convert_files(a, a->files + 2, a->file_count - 2, &preset);
@@ -118,11 +125,11 @@ static int run(const arguments *a)
   if (strcmp(action, "list") == 0 && a->file_count == 1)
     return report_status(mw_presets_list(say_in_list, NULL, &error), &error);
   if (strcmp(action, "show") == 0 && a->file_count > 1) return show_all(a);
-  if (strcmp(action, "render") == 0 && a->file_count > 2) return render(a);
+  if (strcmp(action, "render") == 0 && a->file_count > 1) return render(a);
   report_error(
       "say what to do: meanwave presets list, show NAME, or render NAME in.wav -o out.wav");
   return EXIT_USAGE;
 }
 
 const verb presets_verb = {"presets", "lists, shows and renders presets",
-                           "list | show NAME... | render NAME FILE...", options, run};
+                           "list | show NAME... | render NAME [FILE...]", options, run};

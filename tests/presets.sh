@@ -86,6 +86,30 @@ expect 1 "$program" convert --preset broken "$work/in.wav" -o "$work/x.wav"
 expect 1 "$program" convert --preset /dev/null.preset "$work/in.wav" -o "$work/x.wav"
 expect 2 "$program" presets
 expect 2 "$program" presets render duet
+says "say what it is to speak"
+
+# a sound on the small model of the golden values: a preset is its options
+golden=${MEANWAVE_TEST_DATA:-tests/data}/golden/sound
+cat >"$XDG_DATA_HOME/meanwave/presets/mine/small.preset" <<END
+model = $(cd "$golden" && pwd)/sound.safetensors
+prompt = $(sed -n 's/.*"prompt": *"\([^"]*\)".*/\1/p' "$golden/plain/config.json")
+seed = 7
+seconds = 0.5
+loop = yes
+loudness = -30
+END
+prompt=$(sed -n 's/^prompt = //p' "$XDG_DATA_HOME/meanwave/presets/mine/small.preset")
+small=(--vocoder "$golden/vocoder.safetensors" -q)
+expect 0 "$program" generate --preset small "${small[@]}" -o "$work/preset.wav"
+expect 0 "$program" generate --model "$golden/sound.safetensors" --prompt "$prompt" --seed 7 \
+  --seconds 0.5 --loop --loudness -30 "${small[@]}" -o "$work/options.wav"
+check "a sound's preset is its options" cmp "$work/preset.wav" "$work/options.wav"
+expect 0 "$program" generate --preset small --seed 8 "${small[@]}" -o "$work/eight.wav"
+check "options go before a sound's preset" test ! "$(cmp "$work/preset.wav" "$work/eight.wav")" = ""
+expect 2 "$program" generate --preset duet -o "$work/x.wav"
+says "the preset of a voice"
+expect 2 "$program" presets render small "$work/in.wav" -o "$work/x.wav"
+says "takes no recording"
 
 echo "[  PASSED  ] $passed test(s)."
 [ "$failed" = 0 ] || { echo "[  FAILED  ] $failed test(s)."; exit 1; }
