@@ -51,6 +51,7 @@ struct mw_live {
   unsigned in_hz;
   unsigned out_hz;
   bool two_clocks;
+  bool fixed_pitch;
   size_t block;
   size_t spare;
   size_t fade;
@@ -124,10 +125,24 @@ static size_t frames_of(double seconds, unsigned rate_hz)
 
 // ---- making ----
 
+static mw_status make_stream(mw_stream **made, const mw_live *l, const mw_voice_model *model,
+                             const mw_voice *voice, mw_error *error)
+{
+  mw_stream *s = NULL;
+  mw_status status = mw_stream_new(&s, model, voice, l->out_hz, l->seed, error);
+  if (status == MW_OK && l->fixed_pitch) status = mw_stream_fix_pitch(s, error);
+  if (status != MW_OK) {
+    mw_stream_free(s);
+    return status;
+  }
+  *made = s;
+  return MW_OK;
+}
+
 static mw_status allocate(mw_live *l, const mw_live_setup *setup, mw_error *error)
 {
   mw_stream *first = NULL;
-  mw_status status = mw_stream_new(&first, setup->model, setup->voice, l->out_hz, l->seed, error);
+  mw_status status = make_stream(&first, l, setup->model, setup->voice, error);
   if (status == MW_OK) status = cross_new(&l->paths, first, l->out_hz, error);
   if (status == MW_OK && l->two_clocks) status = drift_new(&l->clock, l->in_hz, l->out_hz, error);
   if (status != MW_OK) return status;
@@ -170,6 +185,7 @@ mw_status mw_live_new(mw_live **made, const mw_live_setup *setup, mw_error *erro
   sem_init(&l->wake, 0, 0);
   l->seed = setup->seed;
   l->out_hz = setup->rate_hz;
+  l->fixed_pitch = setup->fixed_pitch;
   l->two_clocks = setup->in_rate_hz != 0;
   l->in_hz = l->two_clocks ? setup->in_rate_hz : setup->rate_hz;
   l->block = setup->block_frames;
@@ -440,7 +456,7 @@ mw_status mw_live_set_model(mw_live *l, const mw_voice_model *model, const mw_vo
                             mw_error *error)
 {
   mw_stream *next = NULL;
-  mw_status status = mw_stream_new(&next, model, voice, l->out_hz, l->seed, error);
+  mw_status status = make_stream(&next, l, model, voice, error);
   if (status != MW_OK) return status;
   pthread_mutex_lock(&l->work);
   status = cross_change(l->paths, next, error);

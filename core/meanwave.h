@@ -237,6 +237,7 @@ typedef struct {
   unsigned in_rate_hz;    // 0: one clock, mw_live_run. Else the input has a clock of its own, about
                           // so fast: mw_live_write on its thread, mw_live_read on the output's
   size_t in_block_frames; // the most that is written at once, with two clocks
+  bool fixed_pitch;       // mw_stream_fix_pitch
 } mw_live_setup;
 
 // Not real time.

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "denormal.h"
 #include "gate.h"
 #include "glide.h"
 #include "pitch_shift.h"
@@ -297,6 +298,7 @@ void mw_stream_run(mw_stream *s, const float *in, float *out, size_t frames)
 {
   enum { LOUDEST = 8 }; // beyond it nothing is speech, and squares must not overflow
   float *gates = s->piece + 2 * PIECE_FRAMES;
+  uint64_t before = denormal_flush(); // on every thread alike: the bits must not depend on it
   while (frames > 0) {
     size_t count = frames < PIECE_FRAMES ? frames : PIECE_FRAMES;
     for (size_t i = 0; i < count; i++)
@@ -311,4 +313,5 @@ void mw_stream_run(mw_stream *s, const float *in, float *out, size_t frames)
     out += count;
     frames -= count;
   }
+  denormal_restore(before);
 }

@@ -30,6 +30,8 @@ static const option options[] = {
      0},
     {"pitch", 'p', OPTION_NUMBER, "SEMITONES", "moves the pitch of the result (default 0)", -24,
      24},
+    {"fixed-pitch", 0, OPTION_FLAG, NULL, "no --pitch, for less delay with models not told a pitch",
+     0, 0},
     {"mix", 0, OPTION_NUMBER, "SHARE", "of the converted sound against the input (default 1)", 0,
      1},
     {"gate", 'g', OPTION_NUMBER, "DB", "silence where the input is softer (default: off)", -120, 0},
@@ -110,6 +112,8 @@ static const char *find_misuse(const arguments *a, const char *voice)
   if (mic && names_file(out)) return "a virtual microphone and --out FILE exclude each other";
   if (arguments_has(a, "side-by-side") && !arguments_has(a, "record"))
     return "--side-by-side goes with --record FILE";
+  if (arguments_has(a, "fixed-pitch") && arguments_has(a, "pitch"))
+    return "--fixed-pitch and --pitch exclude each other";
   if (names_file(out) && arguments_has(a, "record"))
     return "--out FILE is a recording already: leave out --record";
   return NULL;
@@ -129,6 +133,7 @@ static void read_wish(live_session *s, const arguments *a)
                          .block_frames = (size_t)arguments_number(a, "block", 256),
                          .buffer_ms = arguments_number(a, "buffer", 0.0),
                          .overwrite = arguments_has(a, "yes")};
+  s->fixed_pitch = arguments_has(a, "fixed-pitch");
   s->compute_ms = arguments_number(a, "headroom", 0.0);
   s->seed = (uint64_t)arguments_number(a, "seed", 42);
   s->record_path = arguments_text(a, "record", NULL);
@@ -239,16 +244,18 @@ static void pause_for(double seconds)
 static mw_status wait_for_device(live_session *s, mw_error *error)
 {
   double lost = now_seconds();
-  report_note("\nthe sound device is gone; waiting for it (Ctrl-C ends)");
+  report_note("the sound device is gone; waiting for it (Ctrl-C ends)");
   report_begin();
   report_text("event", "lost");
   report_end();
+  meters_leave();
   live_session_silence(s);
   while (!asked_to_stop) {
     pause_for(1.0);
     if (asked_to_stop) break;
     mw_status status = live_session_resume(s, error);
     if (status == MW_OK) {
+      meters_leave();
       report_note("the sound device is back after %.0f s", now_seconds() - lost);
       report_begin();
       report_text("event", "resumed");

@@ -90,7 +90,8 @@ static mw_status make_live(live_session *s, mw_error *error)
                          .seed = s->seed,
                          .rate_hz = s->facts.out_hz,
                          .block_frames = s->facts.out_block,
-                         .compute_ms = s->compute_ms};
+                         .compute_ms = s->compute_ms,
+                         .fixed_pitch = s->fixed_pitch};
   if (s->facts.two_clocks) {
     setup.in_rate_hz = s->facts.in_hz;
     setup.in_block_frames = s->facts.in_block;

@@ -17,6 +17,7 @@ typedef struct {
   mw_voice *voice;
   mw_voice_controls controls;
   double compute_ms;
+  bool fixed_pitch;
   uint64_t seed;
   const char *record_path; // NULL: none
   bool side_by_side;

@@ -150,6 +150,11 @@ static void compose(char lines[LINES][512], const meters_view *v, int columns)
                : "b bypass  m monitor  p/P pitch  x/X mix  g/G gate  v voice  q quit");
 }
 
+void meters_leave(void)
+{
+  screen.drawn = false;
+}
+
 void meters_draw(const meters_view *v)
 {
   if (!screen.open) return;

@@ -32,6 +32,7 @@ double meters_db(float peak); // -99 for silence
 bool meters_begin(void);
 void meters_end(void);
 int meters_key(void); // -1: none waits
+void meters_leave(void); // what was drawn stays; lines may follow it
 void meters_draw(const meters_view *v);
 
 #endif

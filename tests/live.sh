@@ -116,6 +116,7 @@ expect 1 "none.wav" "$program" live -q -V birch -i "$work/none.wav" -o "$work/x.
 expect 2 "say whose voice" "$program" live
 expect 2 "goes with --record" "$program" live -V birch --side-by-side
 expect 2 "only when --in is one" "$program" live -V birch -o "$work/x.wav"
+expect 2 "exclude each other" "$program" live -V birch --fixed-pitch --pitch 3
 expect 2 "takes no files by position" "$program" live -V birch "$work/in.wav"
 expect 3 "there is no voice 'nobody'" "$program" live -V nobody -i "$work/in.wav" -o "$work/x.wav"
 expect 2 "takes no 'x'" "$program" devices x
@@ -289,4 +290,18 @@ later view 40
 later view 200
 gather
 
-finish
+# JACK: one clock for both
+if command -v jackd >/dev/null; then
+  export JACK_DEFAULT_SERVER=meanwave-test JACK_NO_AUDIO_RESERVATION=1
+  $first jackd --no-realtime --name meanwave-test -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
+  jack=$!
+  wait_for 10 sh -c "$program devices | grep -q JACK" || bad "JACK is not listed"
+  check "JACK" $run live --headless --json -V birch -i jack:system -o jack:system --seconds 2
+  [ "$(number end jumps "$work/out")" = 0 ] && [ "$(number end drift_ppm "$work/out")" = 0 ] && good ||
+    bad "JACK has one clock: $(tail -n 1 "$work/out")"
+  kill "$jack"
+  wait "$jack" 2>/dev/null
+  finish
+fi
+skipped=1
+finish "the test on JACK, jackd is not installed"

@@ -318,6 +318,46 @@ static void voices_and_models_change_while_it_sounds(void **state)
   free(out);
 }
 
+// Input and output of a moment stand side by side, to the bit.
+static void what_is_heard_is_recorded(void **state)
+{
+  (void)state;
+  char path[] = "/tmp/meanwave-recording-XXXXXX.wav";
+  int made = mkstemps(path, 4);
+  assert_true(made >= 0);
+  close(made);
+  size_t frames = 2 * SECOND;
+  float *in = chirp(frames);
+  float *out = malloc(frames * sizeof(float));
+  mw_recording *r = NULL;
+  mw_sound channels[2];
+  mw_error error;
+  assert_int_equal(mw_recording_open(&r, path, RATE, true, false, &error), MW_ERROR_IO);
+  assert_non_null(strstr(error.text, "exists already"));
+  assert_int_equal(mw_recording_open(&r, path, RATE, true, true, &error), MW_OK);
+  mw_live *l = make(BLOCK, 0);
+  mw_live_record(l, r);
+  for (size_t at = 0; at < frames; at += BLOCK) {
+    mw_live_set_mute(l, at >= frames / 2);
+    mw_live_run(l, in + at, out + at, BLOCK);
+  }
+  mw_live_free(l);
+  assert_int_equal(mw_recording_lost_frames(r), 0);
+  assert_int_equal(mw_recording_finish(r, &error), MW_OK);
+  for (unsigned c = 0; c < 2; c++) {
+    assert_int_equal(mw_sound_read(&channels[c], path, c + 1, &error), MW_OK);
+    assert_int_equal(channels[c].frames, frames);
+    assert_memory_equal(channels[c].samples, c == 0 ? in : out, frames * sizeof(float));
+    mw_sound_free(&channels[c]);
+  }
+  // muted: faded out in 5 ms, without a step
+  for (size_t i = frames / 2 + RATE / 200; i < frames; i++) assert_true(out[i] == 0.0f);
+  assert_true(out[frames / 2 + 10] != 0.0f);
+  unlink(path);
+  free(in);
+  free(out);
+}
+
 static void it_starts_and_stops_a_hundred_times(void **state)
 {
   (void)state;
@@ -453,6 +493,7 @@ int main(void)
       cmocka_unit_test(what_is_late_is_left_out),
       cmocka_unit_test(far_behind_it_starts_anew),
       cmocka_unit_test(voices_and_models_change_while_it_sounds),
+      cmocka_unit_test(what_is_heard_is_recorded),
       cmocka_unit_test(it_starts_and_stops_a_hundred_times),
       cmocka_unit_test(two_clocks_keep_their_delay),
       cmocka_unit_test(lost_sound_is_made_up_for),
