@@ -31,6 +31,8 @@ struct asr_state {
   float *map1;         // [window, bins1, channels]
   float *map2;         // [chunk, bins2, channels]
   float *x;            // [chunk, d]
+  size_t ahead_count;  // frames of the next window that are in `ahead`
+  float *ahead;        // [chunk, d]: their x, before the layers
   float *y;            // [chunk, d]
   float *z;            // [chunk, d]
   float *wide;         // [chunk, max(ff, 2 d)]
@@ -67,6 +69,7 @@ mw_status asr_state_new(asr_state **made, const asr_encoder *e, size_t chunk_fra
   s->map1 = arena_floats(m, window * e->bins1 * e->channels);
   s->map2 = arena_floats(m, chunk_frames * e->bins2 * e->channels);
   s->x = arena_floats(m, chunk_frames * e->d);
+  s->ahead = arena_floats(m, chunk_frames * e->d);
   s->y = arena_floats(m, chunk_frames * e->d);
   s->z = arena_floats(m, chunk_frames * e->d);
   s->wide = arena_floats(m, chunk_frames * (e->ff > 2 * e->d ? e->ff : 2 * e->d));
@@ -101,6 +104,7 @@ void asr_reset(asr_state *s)
   s->cached = s->zero_filled ? s->remembered : 0;
   s->position = s->cached;
   s->placed_count = 0;
+  s->ahead_count = 0;
   memset(s->keys, 0, e->layers * 3 * s->chunk * e->d * sizeof(float));
   memset(s->values, 0, e->layers * 3 * s->chunk * e->d * sizeof(float));
   for (size_t l = 0; l < e->layers; l++)
@@ -124,8 +128,8 @@ void asr_set_position(asr_state *s, size_t position)
   s->position = position;
 }
 
-// fbank window -> s->x [t, d]
-static void subsample(asr_state *s, const float *fbank, size_t frames, size_t t)
+// fbank frames -> x [t, d]
+static void subsample(asr_state *s, const float *fbank, size_t frames, size_t t, float *x)
 {
   const asr_encoder *e = s->e;
   epilogue relu = {.act = ACTIVATION_RELU};
@@ -138,7 +142,20 @@ static void subsample(asr_state *s, const float *fbank, size_t frames, size_t t)
   for (size_t i = 0; i < t; i++)
     matrix_run(e->conv2, s->map1 + 2 * i * e->bins1 * e->channels, e->channels, e->bins2,
                s->map2 + i * e->bins2 * e->channels, e->channels, &relu, NULL);
-  matrix_run(e->project, s->map2, e->bins2 * e->channels, t, s->x, e->d, NULL, NULL);
+  matrix_run(e->project, s->map2, e->bins2 * e->channels, t, x, e->d, NULL, NULL);
+}
+
+// A whole window to s->x [t, d]; what was ahead in the window before is there already.
+static void embed(asr_state *s, const float *fbank, size_t frames, size_t t, size_t kept)
+{
+  size_t d = s->e->d;
+  size_t known = s->ahead_count < t ? s->ahead_count : t;
+  size_t skipped = FRAMES_PER_STEP * known;
+  memcpy(s->x, s->ahead, known * d * sizeof(float));
+  if (known < t)
+    subsample(s, fbank + skipped * s->e->bins, frames - skipped, t - known, s->x + known * d);
+  s->ahead_count = t - kept;
+  memcpy(s->ahead, s->x + kept * d, s->ahead_count * d * sizeof(float));
 }
 
 static void norm_rows(const asr_state *s, const asr_norm *n, const float *x, size_t t, float *y)
@@ -284,7 +301,7 @@ size_t asr_run(asr_state *s, const float *fbank, size_t frames, size_t kept, flo
   size_t t = asr_encoder_frames(frames);
   if (kept > t) kept = t;
   if (t == 0) return 0;
-  subsample(s, fbank, frames, t);
+  embed(s, fbank, frames, t, kept);
   fill_table(s, s->placed_count, s->cached + t);
   for (size_t i = 0; i < e->layers; i++) {
     const asr_layer *l = &e->layer[i];
