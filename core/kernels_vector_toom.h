@@ -62,32 +62,63 @@ static void vector_toom_forward(const toom_forward_job *job)
     toom_forward_with(job, 7, 4, 4);
 }
 
+// Values of `pair` neighbouring vectors of weights at once, so that a coefficient is loaded once.
+INLINE void toom_weights_at(const toom_scheme *s, const float *w, size_t count, float *values,
+                            size_t lanes, const size_t pair, const size_t n, const size_t taps,
+                            const size_t pieces, const size_t outer)
+{
+  vec made[3][TOOM_POINTS][2];
+#pragma GCC unroll 3
+  for (size_t piece = 0; piece < pieces; piece++) {
+    vec x[4][2];
+#pragma GCC unroll 4
+    for (size_t j = 0; j < taps; j++)
+#pragma GCC unroll 2
+      for (size_t k = 0; k < pair; k++) {
+        size_t tap = piece * taps + j;
+        x[j][k] = tap < s->taps ? v_get(w + tap * count + k * LANES, lanes) : v_set(0.0f);
+      }
+#pragma GCC unroll 8
+    for (size_t p = 0; p < n; p++)
+#pragma GCC unroll 4
+      for (size_t j = 0; j < taps; j++) {
+        vec coefficient = v_set(s->inner_weights[p * taps + j]);
+#pragma GCC unroll 2
+        for (size_t k = 0; k < pair; k++)
+          if (j == 0)
+            made[piece][p][k] = coefficient * x[0][k];
+          else
+            made[piece][p][k] = v_fma(coefficient, x[j][k], made[piece][p][k]);
+      }
+  }
+#pragma GCC unroll 4
+  for (size_t q = 0; q < outer; q++) {
+    vec coefficients[3];
+#pragma GCC unroll 3
+    for (size_t piece = 0; piece < pieces; piece++)
+      coefficients[piece] = v_set(s->outer_weights[q * pieces + piece]);
+    for (size_t p = 0; p < n; p++)
+#pragma GCC unroll 2
+      for (size_t k = 0; k < pair; k++) {
+        vec sum = coefficients[0] * made[0][p][k];
+#pragma GCC unroll 3
+        for (size_t piece = 1; piece < pieces; piece++)
+          sum = v_fma(coefficients[piece], made[piece][p][k], sum);
+        v_put(values + (q * n + p) * count + k * LANES, lanes, sum);
+      }
+  }
+}
+
 INLINE void toom_weights_with(const toom_scheme *s, const float *w, size_t count, float *values,
                               const size_t n, const size_t taps, const size_t pieces,
                               const size_t outer)
 {
-  FOR_COLUMNS(c, lanes, count)
-  {
-    vec made[3][TOOM_POINTS];
-#pragma GCC unroll 3
-    for (size_t piece = 0; piece < pieces; piece++) {
-      vec x[4];
-#pragma GCC unroll 4
-      for (size_t j = 0; j < taps; j++) {
-        size_t tap = piece * taps + j;
-        x[j] = tap < s->taps ? v_get(w + tap * count + c, lanes) : v_set(0.0f);
-      }
-      toom_times(s->inner_weights, n, taps, x, made[piece]);
-    }
-    for (size_t p = 0; p < n; p++)
-#pragma GCC unroll 4
-      for (size_t q = 0; q < outer; q++) {
-        vec sum = v_set(s->outer_weights[q * pieces]) * made[0][p];
-#pragma GCC unroll 3
-        for (size_t piece = 1; piece < pieces; piece++)
-          sum = v_fma(v_set(s->outer_weights[q * pieces + piece]), made[piece][p], sum);
-        v_put(values + (q * n + p) * count + c, lanes, sum);
-      }
+  size_t c = 0;
+  for (; c + 2 * LANES <= count; c += 2 * LANES)
+    toom_weights_at(s, w + c, count, values + c, LANES, 2, n, taps, pieces, outer);
+  for (size_t lanes; c < count; c += lanes) {
+    lanes = count - c < LANES ? count - c : LANES;
+    toom_weights_at(s, w + c, count, values + c, lanes, 1, n, taps, pieces, outer);
   }
 }
 
