@@ -35,11 +35,6 @@ void mw_sound_model_close(mw_sound_model *m)
   free(m);
 }
 
-const weights *sound_model_coder_file(const mw_sound_model *m)
-{
-  return m->coder_file != NULL ? m->coder_file : m->flow_file;
-}
-
 mw_sound_model_info mw_sound_model_about(const mw_sound_model *m)
 {
   mw_sound_model_info about = m->about;
@@ -67,10 +62,20 @@ static mw_status find_published(char path[PATH_SIZE], const char *folder, const 
                  folder, names[0]);
 }
 
-static mw_status open_published(weights **file, const char *folder, const char *below,
-                                const char *const *names, mw_error *error)
+static bool holds(const weights *file, const char *tensor_name)
+{
+  weights_view view = weights_locate(file, tensor_name);
+  return weights_view_find(&view, tensor_name) != NULL;
+}
+
+// A part's own file, unless the transformer's file holds the part too, known by one of its tensors:
+// a bundle imported from the published files. Then *file stays NULL.
+static mw_status open_published(weights **file, const mw_sound_model *m, const char *tensor_name,
+                                const char *folder, const char *below, const char *const *names,
+                                mw_error *error)
 {
   char path[PATH_SIZE];
+  if (holds(m->flow_file, tensor_name)) return MW_OK;
   mw_status status = find_published(path, folder, below, names, error);
   return status == MW_OK ? weights_open(file, path, error) : status;
 }
@@ -90,27 +95,53 @@ static mw_status open_tokenizers(mw_sound_model *m, const char *folder, mw_error
   return status;
 }
 
-// Each file is let go when its network has its own copy, so that only one is in memory twice.
-static mw_status open_parts(mw_sound_model *m, const char *folder, mw_error *error)
+static const weights *own_or(const weights *own, const weights *other)
+{
+  return own != NULL ? own : other;
+}
+
+const weights *sound_model_coder_file(const mw_sound_model *m)
+{
+  return own_or(m->coder_file, m->flow_file);
+}
+
+static mw_status find_parts(mw_sound_model *m, const char *folder, mw_error *error)
 {
   static const char *const texts[] = {"model.safetensors", "pytorch_model.bin", NULL};
   static const char *const claps[] = {"music_speech_audioset_epoch_15_esc_89.98.pt", NULL};
   static const char *const coders[] = {"v1-16.pth", NULL};
   static const char *const vocoders[] = {"best_netG.pt", NULL};
-  mw_status status = open_tokenizers(m, folder, error);
+  mw_status status = open_published(&m->text_file, m, "encoder.final_layer_norm.weight", folder,
+                                    "flan-t5-large", texts, error);
   if (status == MW_OK)
-    status = open_published(&m->text_file, folder, "flan-t5-large", texts, error);
-  if (status == MW_OK) status = open_published(&m->clap_file, folder, NULL, claps, error);
-  if (status == MW_OK) status = open_published(&m->coder_file, folder, NULL, coders, error);
-  if (status == MW_OK) status = open_published(&m->vocoder_file, folder, NULL, vocoders, error);
-  if (status == MW_OK) status = text_encoder_load(&m->text, m->text_file, error);
-  weights_let_go(m->text_file);
-  if (status == MW_OK) status = clap_text_load(&m->clap, m->clap_file, 0, error);
-  weights_let_go(m->clap_file);
-  if (status == MW_OK) status = latent_coder_load(&m->coder, m->coder_file, false, error);
-  weights_let_go(m->coder_file);
-  if (status == MW_OK) status = bigvgan_load(&m->bigvgan, m->vocoder_file, error);
-  weights_let_go(m->vocoder_file);
+    status = open_published(&m->clap_file, m, "text_branch.pooler.dense.weight", folder, NULL,
+                            claps, error);
+  if (status == MW_OK)
+    status =
+        open_published(&m->coder_file, m, "decoder.conv_in.weight", folder, NULL, coders, error);
+  if (status == MW_OK)
+    status = open_published(&m->vocoder_file, m, "resblocks.0.activations.0.act.alpha", folder,
+                            NULL, vocoders, error);
+  return status;
+}
+
+// Each file is let go when its network has its own copy, so that only one is in memory twice.
+static mw_status load_parts(mw_sound_model *m, mw_error *error)
+{
+  const weights *text = own_or(m->text_file, m->flow_file);
+  const weights *clap = own_or(m->clap_file, m->flow_file);
+  const weights *coder = own_or(m->coder_file, m->flow_file);
+  const weights *vocoder = own_or(m->vocoder_file, m->flow_file);
+  mw_status status = flow_audio_load(&m->flow, m->flow_file, error);
+  weights_let_go(m->flow_file);
+  if (status == MW_OK) status = text_encoder_load(&m->text, text, error);
+  weights_let_go(text);
+  if (status == MW_OK) status = clap_text_load(&m->clap, clap, 0, error);
+  weights_let_go(clap);
+  if (status == MW_OK) status = latent_coder_load(&m->coder, coder, false, error);
+  weights_let_go(coder);
+  if (status == MW_OK) status = bigvgan_load(&m->bigvgan, vocoder, error);
+  weights_let_go(vocoder);
   return status;
 }
 
@@ -135,9 +166,12 @@ static mw_status open_system(mw_sound_model *m, const char *folder, const char *
   const float *text;
   const float *pooled;
   mw_status status = weights_open(&m->flow_file, flow_path, error);
-  if (status == MW_OK) status = flow_audio_load(&m->flow, m->flow_file, error);
-  weights_let_go(m->flow_file);
-  if (status == MW_OK) status = open_parts(m, folder, error);
+  if (status == MW_OK && !holds(m->flow_file, "audio_input_proj.0.weight"))
+    status = mw_fail(error, MW_ERROR_MODEL,
+                     "%s: neither a sound bundle nor MeanAudio's transformer", flow_path);
+  if (status == MW_OK) status = open_tokenizers(m, folder, error);
+  if (status == MW_OK) status = find_parts(m, folder, error);
+  if (status == MW_OK) status = load_parts(m, error);
   if (status == MW_OK) status = check_tokenizers(m, error);
   if (status != MW_OK) return status;
   m->mel = MEL_MEANAUDIO;
@@ -248,8 +282,7 @@ static mw_status check_sizes(mw_sound_model *m, mw_error *error)
     return mw_fail(error, MW_ERROR_MODEL,
                    "%s: its parts do not belong together: %s have other sizes",
                    weights_path(m->flow_file), what);
-  weights_view encoder = weights_locate(sound_model_coder_file(m), "encoder.conv_in.weight");
-  m->about.starts_from_sounds = weights_view_find(&encoder, "encoder.conv_in.weight") != NULL;
+  m->about.starts_from_sounds = holds(sound_model_coder_file(m), "encoder.conv_in.weight");
   m->about.rate_hz = SOUND_MODEL_HZ;
   return MW_OK;
 }

@@ -20,8 +20,8 @@ enum { SOUND_MODEL_HZ = 16000, SOUND_TEXT_ROWS = 512 }; // most rows of a prompt
 
 struct mw_sound_model {
   char name[128];
-  weights *flow_file;  // of a bundle: transformer, autoencoder and words
-  weights *coder_file; // NULL in a bundle
+  weights *flow_file;  // of a bundle: all parts, but for the default model's vocoder
+  weights *coder_file; // NULL where that has the part
   weights *text_file;
   weights *clap_file;
   weights *vocoder_file;

@@ -154,7 +154,7 @@ head -c 10000 "$data/golden/sound/sound.safetensors" >"$work/cut.safetensors"
 small=(--model "$work/cut.safetensors")
 refused 3 "is the download complete?" -p dog
 small=(--model "$data/golden/sound/vocoder.safetensors")
-refused 3 "audio_input_proj" -p dog
+refused 3 "neither a sound bundle nor MeanAudio's transformer" -p dog
 
 # a folder of published files
 folder=$work/published
@@ -173,6 +173,15 @@ holds "$work/p1.wav" "model: meanaudio_s_full; seed: 42; steps: 1"
 small=(--model "$folder/fluxaudio_s_full.pth")
 expect 0 "" generate -p "rain" --negative "wind" -t 0.2 -o "$work/p2.wav"
 holds "$work/p2.wav" "steps: 25; seconds: 0.2; guidance: 4.5; negative: wind"
+# the same from one bundle beside the tokenizers
+mkdir "$work/bundle"
+cp "$folder"/*/{spiece.model,vocab.json,merges.txt} "$work/bundle" 2>/dev/null
+"$program" models import -q "$folder/meanaudio_s_full.pth" "$folder/v1-16.pth" "$folder/best_netG.pt" \
+  "$folder/music_speech_audioset_epoch_15_esc_89.98.pt" "$folder/flan-t5-large/model.safetensors" \
+  -o "$work/bundle/meanaudio_s_full.mw"
+small=(--model "$work/bundle/meanaudio_s_full.mw")
+expect 0 "" generate -p "rain on a tin roof 😀" -t 0.2 -o "$work/p3.wav"
+check "the bundle sounds otherwise" cmp -s "$work/p1.wav" "$work/p3.wav"
 small=(--model "$folder")
 head -c 100000 "$golden/vae_decoder/v1_tiny.pth" >"$folder/v1-16.pth"
 refused 3 "v1-16.pth" -p rain

@@ -109,7 +109,7 @@ static void other_files_are_told(void **state)
   path_of(vocoder, sizeof vocoder, "vocoder.safetensors");
   // each in the other's place
   assert_int_equal(mw_sound_model_open(&other, vocoder, bundle, &error), MW_ERROR_MODEL);
-  assert_non_null(strstr(error.text, "has no tensor"));
+  assert_non_null(strstr(error.text, "neither a sound bundle"));
   assert_int_equal(mw_sound_model_open(&other, bundle, bundle, &error), MW_ERROR_MODEL);
 }
 
