@@ -14,6 +14,7 @@
 enum { WIDEST = 200, NARROWEST = 20, LINES = 7 };
 #define FLOOR_DB -60.0
 #define HOLD_SECONDS 1.5
+#define SLOWEST_SECONDS 5.0
 
 typedef struct {
   double level_db; // falls by 20 dB a second
@@ -29,6 +30,9 @@ static struct {
   meter in;
   meter out;
   double seconds; // of the last drawing
+  double rtf;     // of about the last second: a look may see no chunk
+  double slowest_ms;
+  double slowest_until;
 } screen;
 
 double meters_db(float peak)
@@ -87,6 +91,16 @@ static int place(double db, int width)
   return (int)lround(fmax(0.0, fmin(1.0, share)) * width);
 }
 
+// Over more than one look.
+static void note_load(const meters_view *v, double passed)
+{
+  double weight = fmin(1.0, fmax(passed, 0.0));
+  screen.rtf += weight * (v->look.rtf - screen.rtf);
+  if (v->look.worst_ms < screen.slowest_ms && v->seconds < screen.slowest_until) return;
+  screen.slowest_ms = v->look.worst_ms;
+  screen.slowest_until = v->seconds + SLOWEST_SECONDS;
+}
+
 // "in   [#######-----|---]  -12.3 dB"; the mark is the peak that is held.
 static void draw_meter(char *line, size_t size, const char *name, const meter *m, int columns)
 {
@@ -138,7 +152,7 @@ static void compose(char lines[LINES][512], const meters_view *v, int columns)
   draw_meter(lines[1], 512, "in", &screen.in, columns);
   draw_meter(lines[2], 512, "out", &screen.out, columns);
   snprintf(lines[3], 512, "RTF %.3f  slowest %.1f ms  late %llu  xruns %llu  drift %+.0f ppm",
-           v->look.rtf, v->look.worst_ms, (unsigned long long)v->look.late,
+           screen.rtf, screen.slowest_ms, (unsigned long long)v->look.late,
            (unsigned long long)v->xruns, v->look.drift_ppm);
   snprintf(lines[4], 512, "delay %.0f ms = device %.0f + ring %.0f + chunk %.0f + look-ahead %.0f",
            meters_delay_ms(v), v->device_ms, v->ring_ms, v->chunk_ms, v->look_ahead_ms);
@@ -167,6 +181,7 @@ void meters_draw(const meters_view *v)
   screen.seconds = v->seconds;
   move(&screen.in, meters_db(v->look.in_peak), v->seconds, passed);
   move(&screen.out, meters_db(v->look.out_peak), v->seconds, passed);
+  note_load(v, passed);
   char lines[LINES][512];
   char text[LINES * 520 + 32] = "";
   size_t at = 0;
