@@ -79,17 +79,22 @@ def like(a, b):
     if rate != rate_b:
         sys.exit("%d Hz and %d Hz" % (rate, rate_b))
     begin = next(i for i, v in enumerate(x) if abs(v) > 0.02 * max(map(abs, x)))
-    x = x[begin:begin + rate]  # a second from the first sound on
-    coarse = envelope(x, rate)
+    # loud pieces, so short that the drift of clocks plays no part; a busy machine may spoil some
+    best = (0.0, 0)
     whole = envelope(y, rate)
-    _, at = best_lag(coarse, whole, range(max(1, len(whole) - len(coarse))))
-    middle = at * (rate // 200)
-    # a loud piece, so short that the drift of clocks plays no part
-    first = rate * 3 // 10
-    piece = x[first:first + rate // 10]
-    close = [lag for lag in range(middle + first - rate // 25, middle + first + rate // 25) if lag >= 0]
-    likeness, lag = best_lag(piece, y, close)
-    print("%.1f" % (1000.0 * (lag - first - begin) / rate))
+    for first in range(begin, min(len(x) - rate, begin + 3 * rate), rate // 2):
+        coarse = envelope(x[first:first + rate], rate)
+        _, at = best_lag(coarse, whole, range(max(1, len(whole) - len(coarse))))
+        start = max(range(first, first + rate - rate // 10, rate // 20),
+                    key=lambda i: sum(abs(v) for v in x[i:i + rate // 10]))
+        middle = at * (rate // 200) + start - first
+        close = [lag for lag in range(middle - rate // 50, middle + rate // 50) if lag >= 0]
+        likeness, lag = best_lag(x[start:start + rate // 10], y, close)
+        best = max(best, (likeness, lag - start))
+        if likeness > 0.98:
+            break
+    likeness, lag = best
+    print("%.1f" % (1000.0 * lag / rate))
     if likeness < 0.95:
         sys.exit("correlation %.3f" % likeness)
     return True
