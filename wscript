@@ -71,6 +71,8 @@ def configure(conf):
         variant += ", sanitizers " + conf.options.sanitize
     conf.define("MW_BUILD", variant)
     conf.env.append_value("DEFINES", ["_GNU_SOURCE"])
+    conf.env.VERSION_PARTS = VERSION.split(".")
+    conf.recurse("plugins")
 
 
 def instruction_set(node):
@@ -102,13 +104,20 @@ def build(bld):
                 ("--completion zsh", "completion/_meanwave", "${DATADIR}/zsh/site-functions")):
             bld(rule="${SRC[0].abspath()} %s > ${TGT}" % words, source="meanwave", target=target,
                 install_path=place)
-    support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c"])
+    bld.recurse("plugins")
+    support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c", "tests/lv2_*.c"])
     if support:
         bld.objects(source=support, target="test_support", includes="tests", use="core CMOCKA")
     helpers = " test_support" if support else ""
-    for node in bld.path.ant_glob("tests/test_*.c"):
+    for node in bld.path.ant_glob("tests/test_*.c", excl="tests/test_plugin_*.c"):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
                     install_path=None, use="core CMOCKA " + libraries + helpers)
+    bld.objects(source=bld.path.ant_glob("tests/lv2_*.c"), target="lv2_host", includes="tests",
+                use="LILV LV2 CMOCKA")
+    for node in bld.path.ant_glob("tests/test_plugin_*.c"):
+        bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
+                    install_path=None, linkflags=["-rdynamic"],
+                    use="core CMOCKA LILV LV2 lv2_host sampler " + libraries + helpers)
     golden = bld.path.ant_glob("tests/golden*.c")
     if golden:
         bld.program(source=golden, target="tests/golden", includes="tests", install_path=None,
@@ -155,7 +164,8 @@ def test_environment(ctx):
     return dict(os.environ, MEANWAVE_TEST_DATA=os.path.join(source, "tests", "data"),
                 MEANWAVE_MODELS=os.path.join(source, "models"),
                 MEANWAVE_PRESETS=os.path.join(source, "presets"),
-                MEANWAVE_PROGRAM=os.path.join(source, out, "meanwave"))
+                MEANWAVE_PROGRAM=os.path.join(source, out, "meanwave"),
+                LV2_PATH=os.path.join(source, out, "plugins") + ":/usr/lib/lv2")
 
 
 def run_test(name, command, environment):

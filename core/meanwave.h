@@ -43,6 +43,11 @@ MW_API const char *mw_libraries(void);
 // The path of a model file by its name: in $MEANWAVE_MODELS, the user's data, the installed data,
 // $XDG_DATA_DIRS. When it is nowhere, the error names the places.
 MW_API mw_status mw_find_model(char *path, size_t size, const char *file, mw_error *error);
+// Likewise the path of a voice file in the user's and the installed data.
+MW_API mw_status mw_find_voice(char *path, size_t size, const char *file, mw_error *error);
+// What is in a file, so that it is known again elsewhere: SHA-256 in hexadecimal.
+enum { MW_HASH_SIZE = 65 };
+MW_API mw_status mw_file_hash(const char *path, char text[MW_HASH_SIZE], mw_error *error);
 // Where voices heard in recordings are kept, in XDG_CACHE_HOME; NULL when there is no such place.
 MW_API const char *mw_voice_cache(char *path, size_t size);
 
@@ -290,7 +295,7 @@ typedef struct {
   bool real_time;         // the thread was granted its priority
 } mw_live_view;
 
-// One thread, not the sounding one.
+// One thread; real time.
 MW_API void mw_live_look(mw_live *live, mw_live_view *view);
 
 // What is heard, written while it is heard by a thread of its own: WAV, FLAC, AIFF or OGG by the

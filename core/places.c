@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "folders.h"
+#include "sha256.h"
 #include "status.h"
 
 // An environment variable that holds an absolute path; others are to be ignored, says XDG.
@@ -73,6 +74,19 @@ mw_status mw_find_model(char *path, size_t size, const char *file, mw_error *err
   return mw_fail(error, MW_ERROR_MODEL,
                  "no %s in $MEANWAVE_MODELS, the user's data, %s/models or $XDG_DATA_DIRS", file,
                  MW_DATA_DIR);
+}
+
+mw_status mw_find_voice(char *path, size_t size, const char *file, mw_error *error)
+{
+  if (find(path, size, "voices", file)) return MW_OK;
+  return mw_fail(error, MW_ERROR_IO, "no %s in the user's data, %s/voices or $XDG_DATA_DIRS", file,
+                 MW_DATA_DIR);
+}
+
+mw_status mw_file_hash(const char *path, char text[MW_HASH_SIZE], mw_error *error)
+{
+  _Static_assert((int)SHA256_TEXT == (int)MW_HASH_SIZE, "the length of a hash");
+  return sha256_file(path, text, error);
 }
 
 const char *mw_voice_cache(char *path, size_t size)

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A voice reads its clip at a position that grows by `step` a frame. Between samples the value is a
+// windowed sinc through its neighbours; for steps above 1 the sinc is wider, so that what would
+// alias is not there. Kernels lie ready for steps up to 1, 2^(1/2), 2, ... 16, each in PHASES
+// positions between two samples, with a straight line between neighbouring phases. At whole
+// positions and steps up to 1 a value is the sample itself, to the bit.
+//
+// A loop is the clip less its end, over which the beginning fades in: position P + x is heard as
+// end and beginning mixed, and goes on at x.
+#include "sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  PHASES = 128,
+  TAPS = 16, // of the narrowest kernel
+  WIDTHS = 9,
+  SLOTS = 2 * SAMPLER_VOICES, // voices, and as many that fade out in a hurry
+};
+#define KAISER_BETA 7.0
+#define SWAP_SECONDS 0.05f
+#define STEAL_SECONDS 0.005f
+#define SEAM_SECONDS 0.05
+
+typedef struct {
+  size_t taps;
+  float *values; // [PHASES + 1, taps]
+} kernel;
+
+typedef struct {
+  const sampler_clip *clip; // NULL: free
+  int key;
+  int velocity;
+  unsigned long age; // in notes
+  bool held;         // by its key
+  bool pedalled;     // by the pedal alone
+  bool leaving;      // on its way out: not one of the voices any more
+  double position;   // in frames of the clip
+  float gain;        // of the velocity
+  float level;       // of the envelope, 0 to 1
+  float fall;        // of the level a frame; 0: it rises or stays
+} slot;
+
+struct sampler {
+  double rate_hz;
+  kernel kernels[WIDTHS];
+  const sampler_clip *clip;
+  slot slots[SLOTS];
+  unsigned long notes;
+  bool pedal;
+  float bend;
+};
+
+// ---- Kernels ----
+
+static double bessel(double x)
+{
+  double sum = 1.0;
+  double term = 1.0;
+  for (int k = 1; k < 40; k++) {
+    term *= x * x / (4.0 * k * k);
+    sum += term;
+  }
+  return sum;
+}
+
+// The kernel for steps up to `width`; between input positions its values add up to 1.
+static bool make_kernel(kernel *k, double width)
+{
+  k->taps = ((size_t)ceil(TAPS * width) + 7) / 8 * 8;
+  k->values = malloc((PHASES + 1) * k->taps * sizeof(float));
+  if (k->values == NULL) return false;
+  double half = (double)k->taps / 2.0;
+  for (size_t p = 0; p <= PHASES; p++) {
+    double row[((size_t)1 << 9)];
+    double sum = 0.0;
+    for (size_t i = 0; i < k->taps; i++) {
+      // tap half - 1 is the sample at or before the position
+      double x = (double)i - (half - 1.0) - (double)p / PHASES;
+      double at = x / width;
+      double edge = x / half;
+      double sinc = at == 0.0 ? 1.0 : at == rint(at) ? 0.0 : sin(M_PI * at) / (M_PI * at);
+      row[i] = fabs(edge) >= 1.0 ? 0.0 : sinc * bessel(KAISER_BETA * sqrt(1.0 - edge * edge));
+      sum += row[i];
+    }
+    for (size_t i = 0; i < k->taps; i++) k->values[p * k->taps + i] = (float)(row[i] / sum);
+  }
+  return true;
+}
+
+sampler *sampler_new(double rate_hz)
+{
+  sampler *s = calloc(1, sizeof *s);
+  if (s == NULL) return NULL;
+  s->rate_hz = rate_hz;
+  for (size_t w = 0; w < WIDTHS; w++)
+    if (!make_kernel(&s->kernels[w], pow(2.0, (double)w / 2.0))) {
+      sampler_free(s);
+      return NULL;
+    }
+  return s;
+}
+
+void sampler_free(sampler *s)
+{
+  if (s == NULL) return;
+  for (size_t w = 0; w < WIDTHS; w++) free(s->kernels[w].values);
+  free(s);
+}
+
+// ---- Notes ----
+
+static void leave(sampler *s, slot *v, float seconds)
+{
+  v->leaving = true;
+  v->held = v->pedalled = false;
+  v->fall = fmaxf(v->fall, 1.0f / (seconds * (float)s->rate_hz));
+}
+
+// A free slot, or the one that is nearest to its end.
+static slot *free_slot(sampler *s)
+{
+  slot *best = NULL;
+  for (size_t i = 0; i < SLOTS; i++) {
+    slot *v = &s->slots[i];
+    if (v->clip == NULL) return v;
+    if (v->leaving && (best == NULL || v->level < best->level)) best = v;
+  }
+  return best != NULL ? best : &s->slots[0];
+}
+
+// The oldest released voice, or the oldest of all, makes room.
+static void make_room(sampler *s)
+{
+  slot *oldest = NULL;
+  if (sampler_sounding(s) < SAMPLER_VOICES) return;
+  for (size_t i = 0; i < SLOTS; i++) {
+    slot *v = &s->slots[i];
+    if (v->clip == NULL || v->leaving) continue;
+    if (oldest == NULL || (!v->held && oldest->held) ||
+        (v->held == oldest->held && v->age < oldest->age))
+      oldest = v;
+  }
+  if (oldest != NULL) leave(s, oldest, STEAL_SECONDS);
+}
+
+static void start(sampler *s, int key, int velocity, float gain)
+{
+  make_room(s);
+  slot *v = free_slot(s);
+  *v = (slot){.clip = s->clip,
+              .key = key,
+              .velocity = velocity,
+              .age = ++s->notes,
+              .held = true,
+              .gain = gain};
+}
+
+void sampler_set_clip(sampler *s, const sampler_clip *clip)
+{
+  slot held[SAMPLER_VOICES];
+  size_t count = 0;
+  s->clip = clip != NULL && clip->frames > 0 ? clip : NULL;
+  for (size_t i = 0; i < SLOTS; i++) {
+    slot *v = &s->slots[i];
+    if (v->clip == NULL || v->clip == s->clip) continue;
+    if (v->held && !v->leaving && count < SAMPLER_VOICES) held[count++] = *v;
+    leave(s, v, SWAP_SECONDS);
+  }
+  for (size_t i = 0; s->clip != NULL && i < count; i++)
+    start(s, held[i].key, held[i].velocity, held[i].gain);
+}
+
+bool sampler_uses(const sampler *s, const sampler_clip *clip)
+{
+  if (s->clip == clip) return true;
+  for (size_t i = 0; i < SLOTS; i++)
+    if (s->slots[i].clip == clip) return true;
+  return false;
+}
+
+size_t sampler_sounding(const sampler *s)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < SLOTS; i++) count += s->slots[i].clip != NULL && !s->slots[i].leaving;
+  return count;
+}
+
+void sampler_note_on(sampler *s, const sampler_sound *how, int key, int velocity)
+{
+  if (s->clip == NULL) return;
+  float full = (float)velocity / 127.0f;
+  start(s, key, velocity, 1.0f - how->velocity_share + how->velocity_share * full * full);
+}
+
+void sampler_note_off(sampler *s, int key)
+{
+  for (size_t i = 0; i < SLOTS; i++) {
+    slot *v = &s->slots[i];
+    if (v->clip == NULL || v->key != key || !v->held) continue;
+    v->held = false;
+    v->pedalled = s->pedal;
+  }
+}
+
+void sampler_pedal(sampler *s, bool down)
+{
+  s->pedal = down;
+  if (down) return;
+  for (size_t i = 0; i < SLOTS; i++) s->slots[i].pedalled = false;
+}
+
+void sampler_bend(sampler *s, float semitones)
+{
+  s->bend = semitones;
+}
+
+void sampler_release_all(sampler *s)
+{
+  for (size_t i = 0; i < SLOTS; i++) s->slots[i].held = false;
+  sampler_pedal(s, false);
+}
+
+void sampler_silence(sampler *s)
+{
+  for (size_t i = 0; i < SLOTS; i++)
+    if (s->slots[i].clip != NULL) leave(s, &s->slots[i], STEAL_SECONDS);
+}
+
+void sampler_reset(sampler *s)
+{
+  memset(s->slots, 0, sizeof s->slots);
+  s->pedal = false;
+  s->bend = 0.0f;
+}
+
+// ---- Sound ----
+
+static const kernel *kernel_for(const sampler *s, double step)
+{
+  size_t width = 0;
+  while (width + 1 < WIDTHS && step > 1.0001 * exp2((double)width / 2.0)) width++;
+  return &s->kernels[width];
+}
+
+static float read_at(const kernel *k, const sampler_clip *clip, double position)
+{
+  double whole = floor(position);
+  double phase = (position - whole) * PHASES;
+  size_t row = (size_t)phase;
+  float share = (float)(phase - (double)row);
+  const float *a = k->values + row * k->taps;
+  const float *b = a + k->taps;
+  long first = (long)whole - (long)k->taps / 2 + 1;
+  float sum = 0.0f;
+  if (first >= 0 && (size_t)first + k->taps <= clip->frames) {
+    const float *x = clip->samples + first;
+    float parts[8] = {0}; // eight sums side by side, as wide registers add them
+    for (size_t i = 0; i < k->taps; i += 8)
+      for (size_t j = 0; j < 8; j++)
+        parts[j] += x[i + j] * (a[i + j] + share * (b[i + j] - a[i + j]));
+    for (size_t j = 0; j < 8; j++) sum += parts[j];
+    return sum;
+  }
+  for (size_t i = 0; i < k->taps; i++) {
+    long at = first + (long)i;
+    if (at >= 0 && (size_t)at < clip->frames)
+      sum += clip->samples[at] * (a[i] + share * (b[i] - a[i]));
+  }
+  return sum;
+}
+
+// Length of a loop's seam in frames: a tenth of a short clip.
+static double seam_of(const sampler *s, const sampler_clip *clip)
+{
+  return fmin(SEAM_SECONDS * s->rate_hz, floor((double)clip->frames / 10.0));
+}
+
+// The clip at the slot's position, which then moves on. `seam` 0: no loop.
+static float next_value(slot *v, const kernel *k, double step, double seam)
+{
+  double frames = (double)v->clip->frames;
+  double period = frames - seam;
+  float value = read_at(k, v->clip, v->position);
+  if (v->position > period) {
+    float share = (float)((v->position - period) / seam);
+    value += share * (read_at(k, v->clip, v->position - period) - value);
+  }
+  v->position += step;
+  if (seam > 0.0 && v->position >= frames) v->position = fmod(v->position - period, period);
+  return value;
+}
+
+static void run_slot(const sampler *s, slot *v, const sampler_sound *how, float *out, size_t frames)
+{
+  double step = exp2(((double)v->key - how->root_key + s->bend) / 12.0);
+  double seam = how->loop ? seam_of(s, v->clip) : 0.0;
+  float rise = 1000.0f / (fmaxf(how->attack_ms, 0.0f) * (float)s->rate_hz + 1.0f);
+  float release = 1000.0f / (fmaxf(how->release_ms, 1.0f) * (float)s->rate_hz);
+  const kernel *k = kernel_for(s, step);
+  if (how->loop && !v->held && !v->pedalled && v->fall == 0.0f) v->fall = release;
+  for (size_t i = 0; i < frames; i++) {
+    v->level = v->fall > 0.0f ? v->level - v->fall : fminf(v->level + rise, 1.0f);
+    if (v->level <= 0.0f || v->position >= (double)v->clip->frames) {
+      v->clip = NULL;
+      return;
+    }
+    out[i] += v->gain * v->level * next_value(v, k, step, seam);
+  }
+}
+
+void sampler_run(sampler *s, const sampler_sound *how, float *out, size_t frames)
+{
+  memset(out, 0, frames * sizeof(float));
+  for (size_t i = 0; i < SLOTS; i++)
+    if (s->slots[i].clip != NULL) run_slot(s, &s->slots[i], how, out, frames);
+}
