@@ -207,6 +207,7 @@ typedef struct {
   double rate_hz;
   size_t latents_per_second;
   double trained_seconds;
+  size_t steps; // of the flow, unless told otherwise
   char name[128];
 } bundle_config;
 
@@ -223,6 +224,8 @@ static mw_status read_config(const weights *file, bundle_config *c, mw_error *er
   const json_node *root = json_root(config);
   const char *analysis = json_string_or(json_get(root, "mel"), "");
   c->trained_seconds = json_number_or(json_get(root, "trained_seconds"), usual_seconds);
+  c->steps = 1;
+  json_size(json_get(root, "steps"), 1, MW_SOUND_MOST_STEPS, &c->steps);
   snprintf(c->name, sizeof c->name, "%s", name != NULL ? name : "sound bundle");
   if (!json_size(json_get(root, "text_heads"), 1, 1024, &c->heads) ||
       !json_size(json_get(root, "latents_per_second"), 1, SOUND_MODEL_HZ, &c->latents_per_second) ||
@@ -256,7 +259,7 @@ static mw_status open_bundle(mw_sound_model *m, const char *vocoder_path, mw_err
   if (m->latent_hop * config.latents_per_second != SOUND_MODEL_HZ)
     return mw_fail(error, MW_ERROR_MODEL, "%s: its frames are not those of %s",
                    weights_path(m->flow_file), vocoder_path);
-  m->about.steps = 1;
+  m->about.steps = config.steps;
   m->about.trained_seconds = config.trained_seconds;
   memcpy(m->name, config.name, sizeof m->name);
   return MW_OK;

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from common import packs
 from common.mel import Mel
-from sound import synthesis
+from sound import renderings, synthesis
 
 FRAMES = 200
 FAMILIES = ("piano", "mallets", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe", "lead", "pad",
@@ -44,19 +44,21 @@ def concept(label, path=""):
 
 
 class Ear(nn.Module):
-    def __init__(self, classes=len(CONCEPTS), width=128):
+    """Three 2-D convolutions that halve both axes; mean and maximum over time, ten places in frequency."""
+
+    def __init__(self, classes=len(CONCEPTS)):
         super().__init__()
-        sizes = ((80, width, 5, 1), (width, width, 3, 2), (width, width, 3, 2), (width, width, 3, 2))
-        self.layers = nn.ModuleList(nn.Conv1d(a, b, k, stride, k // 2) for a, b, k, stride in sizes)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(b) for _, b, _, _ in sizes)
-        self.out = nn.Linear(2 * width, classes)
+        sizes = ((1, 16, 5), (16, 32, 3), (32, 64, 3))
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, k, 2, k // 2) for a, b, k in sizes)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(b) for _, b, _ in sizes)
+        self.out = nn.Linear(2 * 64 * 10, classes)
 
     def forward(self, mel):
-        x = mel
+        x = mel[:, None]
         for layer, norm in zip(self.layers, self.norms):
             x = F.relu(norm(layer(x)))
-        x = F.dropout(torch.cat([x.mean(2), x.amax(2)], 1), 0.3, self.training)
-        return self.out(x)
+        x = torch.cat([x.mean(3), x.amax(3)], 1).flatten(1)
+        return self.out(F.dropout(x, 0.4, self.training))
 
 
 def analyse(analysis, clip):
@@ -87,7 +89,8 @@ def real_clips(folder, work, unseen):
 
 
 def train(folder, work, steps=1500, seed=11):
-    """-> an Ear trained on the clips that the model was trained on, too, and on own synthesis; kept in WORK"""
+    """-> an Ear trained on the clips that the model was trained on, too, on renderings and own synthesis; kept in
+    WORK"""
     path = os.path.join(work, "sound-ear.pt")
     ear = Ear()
     if os.path.exists(path):
@@ -96,6 +99,12 @@ def train(folder, work, steps=1500, seed=11):
     torch.manual_seed(seed)
     random, analysis = np.random.default_rng(seed), Mel()
     known = [(analyse(analysis, clip), CONCEPTS.index(name)) for clip, name, _ in real_clips(folder, work, False) if name]
+    _, rows = packs.open_pack(folder, work, "sounds")
+    names = {int(row["path"][3:6]): row["label"] for row in rows if row["path"][3:6].isdigit()}
+    programs = {name: program for program, name in names.items() if program < 112}
+    for clip, of in renderings.render(random, [names.get(i, "") for i in range(128)], 4, work):
+        if of["label"] in programs:
+            known.append((analyse(analysis, clip), CONCEPTS.index(FAMILIES[programs[of["label"]] // 8])))
     for _ in range(500):
         clip, of = synthesis.make(random)
         if concept(of["label"]):

@@ -166,7 +166,8 @@ class Transformer(nn.Module):
         self.register_buffer("empty_string_feat_c", torch.zeros(pooled))
 
     def initialise(self):
-        """As the paper: Xavier weights, small time embeddings, zero modulation and last convolution."""
+        """As the paper: Xavier weights, zero modulation and last convolution; but larger time embeddings, which
+        would be lost beside the text at 0.02."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -174,7 +175,7 @@ class Transformer(nn.Module):
                     nn.init.zeros_(module.bias)
         for name, parameter in self.named_parameters():
             if "embed.mlp" in name and name.endswith("weight"):
-                nn.init.normal_(parameter, std=0.02)
+                nn.init.normal_(parameter, std=0.1)
             if "adaLN_modulation" in name or "final_layer.conv" in name:
                 nn.init.zeros_(parameter)
 
