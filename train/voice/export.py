@@ -4,8 +4,10 @@
 
   python3 train/voice/export.py --packs PACKS --work WORK [--export models/voice.safetensors]
 
-A preset is a mix of six speakers' vectors; its prompt is a sentence of flite converted by the model
-itself, twice, so that no reader's recording is in the bundle.
+A preset is a mix of three readers, of many such mixes those that lie farthest apart: the mean of their
+speaker vectors and pitches, and as prompt a sentence of flite, converted once with recordings of all
+three as the prompt and once more with the result as the prompt. So no recording is in the bundle, and
+no preset is anybody's voice.
 """
 import argparse
 import json
@@ -17,45 +19,75 @@ import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import bundle
-from common.mel import Mel
+from voice.cache import Features
 from voice.convert import sample, to_mel_rate
 from voice.decoder import Decoder
 from voice.encoder import filterbank
+from voice.pitch import track
 from voice.renderings import render
-from voice.train_decoder import load_encoder, load_speaker
+from voice.train_decoder import SIZES, load_encoder, load_speaker
 from voice.train_speaker import by_speaker, crop
 
 PRESETS = (("alder", "M"), ("birch", "F"), ("cedar", "M"), ("hazel", "F"), ("linden", "M"),
            ("maple", "F"), ("rowan", "M"), ("willow", "F"))
 SENTENCE = "The quick brown fox jumps over the lazy dog, while five wizards boil a jug of red paint."
+READERS = "LibriSpeech train-clean-100"
 
 
-def presets(options, encoder, speaker, decoder):
-    random = np.random.default_rng(options.seed)
-    mel = Mel()
-    people = by_speaker(options.packs, options.work, False)
+def mean_pitch(pitch):
+    """[T, 2] -> log2 of Hz"""
+    return float((pitch[:, 0] * pitch[:, 1]).sum() / pitch[:, 1].sum())
+
+
+def far_apart(vectors, count):
+    """Indices of `count` vectors, each the farthest from those before."""
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    chosen = [int((vectors @ vectors.mean(0)).argmin())]
+    while len(chosen) < count:
+        chosen.append(int((vectors @ vectors[chosen].T).max(1).argmin()))
+    return chosen
+
+
+def mixes(features, speaker, gender, random, count=120):
+    """-> [(speaker vector, log2 pitch, prompt mel of all three)]"""
+    people = [clips[0] for clips in by_speaker(features, False).values()
+              if clips[0]["source"] == READERS and clips[0]["gender"] == gender]
+    made = []
+    for _ in range(count):
+        three = [people[i] for i in random.choice(len(people), 3, replace=False)]
+        mels = np.stack([crop(features, row, random, 400) for row in three])
+        vector = speaker(torch.from_numpy(mels.transpose(0, 2, 1))).mean(0).numpy()
+        pitch = np.mean([mean_pitch(features.pitch[row["frame"]:row["frame"] + row["frames"]])
+                         for row in three])
+        made.append((vector, pitch, mels.reshape(-1, 80)))
+    return made
+
+
+def presets(features, encoder, speaker, decoder, seed):
     made = {}
-    for name, gender in PRESETS:
-        names = sorted(n for n, clips in people.items()
-                       if clips[0][1]["gender"] == gender and clips[0][1]["lang"] == "en")
-        chosen = random.choice(names, 6, replace=False)
-        share = random.dirichlet(np.full(6, 4.0))
-        vectors = []
-        for person in chosen:
-            clips = people[person]
-            parts = [crop(clips[i % len(clips)], random, 64000) for i in range(4)]
-            vectors.append(speaker(mel(torch.from_numpy(np.stack(parts)))).mean(0))
-        vector = sum(float(w) * v for w, v in zip(share, vectors))
-        samples = torch.from_numpy(render(("rms" if gender == "M" else "slt", SENTENCE))[0]
-                                   .astype("f4") / 32768)[:64000]
+    random = np.random.default_rng(seed)
+    for gender, reader in (("M", "rms"), ("F", "slt")):
+        names = [name for name, g in PRESETS if g == gender]
+        candidates = mixes(features, speaker, gender, random)
+        # pitch tells voices apart as well as timbre does
+        places = np.array([np.append(v / np.linalg.norm(v), 2 * (p - 7.3)) for v, p, _ in candidates])
+        samples = torch.from_numpy(render((reader, SENTENCE))[0].astype("f4") / 32768)[:80000]
+        samples = samples * (0.5 / samples.abs().max())
         cond = to_mel_rate(encoder(filterbank(samples)[None]))
         cond = cond[:, :cond.shape[1] // decoder.chunk * decoder.chunk]
-        prompt = mel(samples[None]).transpose(1, 2)
-        noise = torch.randn(1, cond.shape[1], 80)
-        for _ in range(2):
-            prompt = sample(decoder, cond, vector[None], prompt, noise, (1.0, 0.8, 0.0))
-        made["voices.%s.embedding" % name] = vector.numpy().astype("<f2")
-        made["voices.%s.prompt" % name] = prompt[0].numpy().astype("<f2")
+        told = np.stack(track(samples, cond.shape[1]), 1)
+        for name, i in zip(names, far_apart(places, len(names))):
+            vector, pitch, prompt = candidates[i]
+            moved = told + np.array([pitch - mean_pitch(told), 0], "f4")
+            heard = cond + decoder.pitch_embed(torch.from_numpy(moved[None].astype("f4")))
+            noise = torch.randn(1, cond.shape[1], 80)
+            prompt = torch.from_numpy(prompt[None])
+            for _ in range(2):
+                prompt = sample(decoder, heard, torch.from_numpy(vector[None]), prompt, noise)
+            made["voices.%s.embedding" % name] = vector.astype("<f2")
+            made["voices.%s.pitch" % name] = np.array([pitch], "<f2")
+            made["voices.%s.prompt" % name] = prompt[0].clamp(-1, 1).numpy().astype("<f2")
+            print("%s: %.0f Hz" % (name, 2 ** pitch))
     return made
 
 
@@ -67,19 +99,20 @@ def main():
     parse.add_argument("--seed", type=int, default=1)
     options = parse.parse_args()
     torch.manual_seed(options.seed)
-    encoder, speaker = load_encoder(options.work, "cpu"), load_speaker(options.work, "cpu")
-    decoder = Decoder(bn=encoder.dim)
-    state = torch.load(os.path.join(options.work, "decoder.pt"), map_location="cpu")
-    decoder.load_state_dict(state["net"])
-    encoder.load_state_dict(state["encoder"])
+    torch.set_num_threads(1)
+    encoder, head = load_encoder(options.work)
+    speaker, decoder = load_speaker(options.work), Decoder(**SIZES)
+    state = torch.load(os.path.join(options.work, "decoder.pt"))
+    torch.nn.ModuleList([decoder, encoder, head]).load_state_dict(state["average"])
     tensors = {}
     for module, prefix in ((encoder, "encoder."), (speaker, "speaker."), (decoder, "decoder.")):
         tensors.update({name: value for name, value in bundle.half(module, prefix).items()
                         if "num_batches_tracked" not in name})
+    features = Features(options.packs, options.work)
     with torch.no_grad():
-        tensors.update(presets(options, encoder, speaker, decoder))
+        tensors.update(presets(features, encoder, speaker, decoder, options.seed))
     config = dict(sample_rate_hz=16000, encoder=encoder.config, speaker=speaker.config,
-                  decoder=decoder.config)
+                  decoder=decoder.config, steps=state["step"])
     bundle.save(options.export, tensors, {
         "format": "meanwave-bundle-1", "family": "meanvc", "name": "default voice",
         "licence": "CC-BY-4.0", "config": json.dumps(config)})
