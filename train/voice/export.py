@@ -4,10 +4,10 @@
 
   python3 train/voice/export.py --packs PACKS --work WORK [--export models/voice.safetensors]
 
-A preset is a mix of three readers, of many such mixes those that lie farthest apart: the mean of their
-speaker vectors and pitches, and as prompt a sentence of flite, converted once with recordings of all
-three as the prompt and once more with the result as the prompt. So no recording is in the bundle, and
-no preset is anybody's voice.
+A preset is a mix of three readers who speak about equally high, from low to high, and of many such
+mixes those that lie farthest apart: the mean of their speaker vectors and pitches, and as prompt a
+sentence of flite, converted once with recordings of all three as the prompt and once more with the
+result as the prompt. So no recording is in the bundle, and no preset is anybody's voice.
 """
 import argparse
 import json
@@ -39,27 +39,27 @@ def mean_pitch(pitch):
     return float((pitch[:, 0] * pitch[:, 1]).sum() / pitch[:, 1].sum())
 
 
-def far_apart(vectors, count):
-    """Indices of `count` vectors, each the farthest from those before."""
-    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    chosen = [int((vectors @ vectors.mean(0)).argmin())]
-    while len(chosen) < count:
-        chosen.append(int((vectors @ vectors[chosen].T).max(1).argmin()))
-    return chosen
-
-
-def mixes(features, speaker, gender, random, count=120):
-    """-> [(speaker vector, log2 pitch, prompt mel of all three)]"""
-    people = [clips[0] for clips in by_speaker(features, False).values()
-              if clips[0]["source"] == READERS and clips[0]["gender"] == gender]
+def mixes(features, speaker, gender, parts, random, tries=24):
+    """-> [(speaker vector, log2 pitch, prompt mel of three readers)], one of each of `parts` of the
+    range of pitch, each the farthest of its part's mixes from those before"""
+    people = [(mean_pitch(features.pitch[row["frame"]:row["frame"] + row["frames"]]), row)
+              for clips in by_speaker(features, False).values() for row in clips[:1]
+              if row["source"] == READERS and row["gender"] == gender]
+    people.sort(key=lambda person: person[0])
+    people = people[len(people) // 20:-len(people) // 20]  # the ends are mistakes of the tracker
     made = []
-    for _ in range(count):
-        three = [people[i] for i in random.choice(len(people), 3, replace=False)]
-        mels = np.stack([crop(features, row, random, 400) for row in three])
-        vector = speaker(torch.from_numpy(mels.transpose(0, 2, 1))).mean(0).numpy()
-        pitch = np.mean([mean_pitch(features.pitch[row["frame"]:row["frame"] + row["frames"]])
-                         for row in three])
-        made.append((vector, pitch, mels.reshape(-1, 80)))
+    for part in range(parts):
+        near = people[part * len(people) // parts:(part + 1) * len(people) // parts]
+        best = None
+        for _ in range(tries):
+            three = [near[i] for i in random.choice(len(near), 3, replace=False)]
+            mels = np.stack([crop(features, row, random, 400) for _, row in three])
+            vector = speaker(torch.from_numpy(mels.transpose(0, 2, 1))).mean(0).numpy()
+            like = max([vector @ v / np.linalg.norm(vector) / np.linalg.norm(v) for v, _, _ in made],
+                       default=0.0)
+            if best is None or like < best[0]:
+                best = like, (vector, np.mean([pitch for pitch, _ in three]), mels.reshape(-1, 80))
+        made.append(best[1])
     return made
 
 
@@ -68,16 +68,13 @@ def presets(features, encoder, speaker, decoder, seed):
     random = np.random.default_rng(seed)
     for gender, reader in (("M", "rms"), ("F", "slt")):
         names = [name for name, g in PRESETS if g == gender]
-        candidates = mixes(features, speaker, gender, random)
-        # pitch tells voices apart as well as timbre does
-        places = np.array([np.append(v / np.linalg.norm(v), 2 * (p - 7.3)) for v, p, _ in candidates])
-        samples = torch.from_numpy(render((reader, SENTENCE))[0].astype("f4") / 32768)[:80000]
+        samples = torch.from_numpy(render((reader, SENTENCE))[0].astype("f4") / 32768)[:48000]
         samples = samples * (0.5 / samples.abs().max())
         cond = to_mel_rate(encoder(filterbank(samples)[None]))
         cond = cond[:, :cond.shape[1] // decoder.chunk * decoder.chunk]
         told = np.stack(track(samples, cond.shape[1]), 1)
-        for name, i in zip(names, far_apart(places, len(names))):
-            vector, pitch, prompt = candidates[i]
+        for name, (vector, pitch, prompt) in zip(names, mixes(features, speaker, gender, len(names),
+                                                              random)):
             moved = told + np.array([pitch - mean_pitch(told), 0], "f4")
             heard = cond + decoder.pitch_embed(torch.from_numpy(moved[None].astype("f4")))
             noise = torch.randn(1, cond.shape[1], 80)

@@ -4,7 +4,7 @@
 
   python3 train/voice/judge.py --packs PACKS --work WORK [--bundle models/voice.safetensors]
 
-Wants the packages pocketsphinx, resemblyzer (with librosa) and speechmos (with onnxruntime) of PyPI;
+Wants the packages pocketsphinx, resemblyzer (with librosa and soundfile) and speechmos (with onnxruntime) of PyPI;
 none of them is needed to train, nothing of them is shipped. Sources are, half and half, adult learners
 of English never trained on (speechocean762) and the two readers Kathleen and LJ, who are clearly
 understood but were trained on. Targets were never trained on. Each clip is converted to one, heard from
@@ -45,8 +45,8 @@ def write(path, samples):
 
 
 def read(path):
-    with wave.open(path) as file:
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    import soundfile
+    return (soundfile.read(path, dtype="float32")[0].clip(-1, 1) * 32767).astype("<i2")
 
 
 def words_of(text):

@@ -8,7 +8,10 @@ The content encoder hears the clip through another throat (perturb.py) and follo
 rate, held to the phones of the aligned clips. Pitch is the clip's own. Speaker vector (network fixed)
 and prompt come from another clip of the speaker, or from elsewhere in it where there is but one. Every
 batch is used twice: first the past chunks are the recording, blurred and with noise, then what the
-network just made of them, as when it streams. Resumes from WORK/decoder.pt.
+network just made of them, as when it streams. A past in the right voice would tell the timbre, and
+neither vector nor prompt would be heard: so two of five are moved to another throat, one is silent.
+The second time half of the clips are converted to the voice of a neighbour in the batch, where only
+the speaker encoder's judgement and the loudness of the frames are known. Resumes from WORK/decoder.pt.
 """
 import argparse
 import math
@@ -20,6 +23,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from common.mel import slaney_to_hz
 from voice.cache import Features, held_out
 from voice.convert import sample, to_mel_rate
 from voice.decoder import Decoder
@@ -45,6 +49,12 @@ def load_encoder(work):
     net, head = Encoder(**SMALL), torch.nn.Linear(SMALL["dim"], len(state["symbols"]))
     torch.nn.ModuleList([net, head]).load_state_dict(state["net"])
     return net, head
+
+
+def load_centres(work):
+    """-> {speaker: the direction of its vectors}, of those the speaker encoder was trained on"""
+    state = torch.load(os.path.join(work, "speaker.pt"))
+    return dict(zip(state["names"], torch.nn.functional.normalize(state["centres"].detach())))
 
 
 def load_speaker(work):
@@ -80,7 +90,8 @@ class Pairs:
         phones [B, 32], -1 where unknown"""
         random, f = self.random, self.features
         made = [[], [], [], [], []]
-        for i in random.choice(len(self.rows), size, p=self.share):
+        self.drawn = random.choice(len(self.rows), size, p=self.share)
+        for i in self.drawn:
             row = self.rows[i]
             start = 4 * int(random.integers(0, (row["frames"] - FRAMES - 4) // 4 + 1))
             at = row["frame"] + start
@@ -118,11 +129,29 @@ def blurred(mel, random):
     return mel + share * (smooth - mel) + 0.15 * noise * torch.randn_like(mel)
 
 
+def other_throat(mel, random):
+    """mel [B, T, 80] -> the same with formants and pitch moved and another curve of gain, or silence"""
+    centres = slaney_to_hz(np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), 82))[1:-1]
+    made = mel.clone()
+    for i in range(len(mel)):
+        draw = random.random()
+        if draw < 0.4:
+            at = np.interp(centres * 2 ** random.uniform(-0.25, 0.25), centres, np.arange(80)).clip(0, 78.99)
+            low = torch.from_numpy(at.astype("i8"))
+            share = torch.from_numpy((at % 1).astype("f4"))
+            slope = torch.linspace(-1, 1, 80) * random.uniform(-0.1, 0.1)
+            made[i] = mel[i][:, low] * (1 - share) + mel[i][:, low + 1] * share + slope
+        elif draw < 0.6:
+            made[i] = -1
+    return made
+
+
 class Trainer:
     def __init__(self, options):
         self.options = options
         self.encoder, self.head = load_encoder(options.work)
         self.speaker = load_speaker(options.work)
+        self.centres = load_centres(options.work)
         self.net = Decoder(**SIZES)
         self.all = torch.nn.ModuleList([self.net, self.encoder, self.head])
         self.average = {name: value.clone() for name, value in self.all.state_dict().items()}
@@ -171,15 +200,29 @@ class Trainer:
         torch.save({"all": own, "average": self.average, "adam": self.adam.state_dict(),
                     "step": self.step, "spent": self.spent, "config": self.net.config}, self.saved)
 
-    def train_on(self, batch, spk, past):
-        """-> (the mel made in one step, detached; losses)"""
+    def swapped(self, batch, spk, voices):
+        """The first half of the batch converted to their neighbours in the second half."""
+        fbank, mel, pitch, prompt, phones = batch
+        size = len(mel)
+        order = torch.cat([torch.arange(size // 2, size), torch.arange(size // 2, size)])[:size]
+        voiced = pitch[..., 1].sum(1)
+        mean = (pitch[..., 0] * pitch[..., 1]).sum(1) / voiced.clamp(min=1)
+        known = (voiced > 10) & (voiced[order] > 10)
+        moved = pitch.clone()
+        moved[..., 0] += torch.where(known, mean[order] - mean, torch.zeros(size))[:, None]
+        return (fbank, mel, moved, prompt[order], phones), spk[order], voices[order]
+
+    def train_on(self, batch, spk, past, voices=None):
+        """`voices` [B, s]: directions of the speaker vectors wanted, when the first half of the batch
+        is converted -> (the mel made in one step, detached; losses)"""
         fbank, mel, pitch, prompt, phones = batch
         size = len(mel)
         # streams count content frames up to 108 before they are set back
         features = self.encoder(perturb(fbank, self.random), int(self.random.integers(0, 109)))
         features = features[:, :FRAMES // 4]
         said = torch.nn.functional.cross_entropy(self.head(features).flatten(0, 1), phones.flatten(),
-                                                 ignore_index=-1)
+                                                 ignore_index=-1, reduction="sum")
+        said = said / (phones >= 0).sum().clamp(min=1)
         cond = to_mel_rate(features) + self.net.pitch_embed(pitch)
         timbre = self.net.timbre_encoder(cond, prompt, spk)
         t = torch.where(torch.rand(size) < 0.8, torch.ones(size), 0.2 + 0.8 * torch.rand(size))
@@ -189,13 +232,23 @@ class Trainer:
         z = mel + length * (noise - mel)
         u = self.net(z, past, timbre, spk, t, r)
         made = z - length * u
-        loss = weighted(made - mel)
+        own = slice(0, size) if voices is None else slice(size // 2, size)
+        loss = weighted((made - mel)[own])
         total = loss + 0.1 * said
+        losses = {"mel": loss.item(), "phones": said.item()}
+        if voices is not None:
+            heard = torch.nn.functional.normalize(self.speaker(made.transpose(1, 2)))
+            far = 1 - (heard * voices).sum(1)
+            louder = (made - mel)[:size // 2].mean(2)
+            louder = (louder - louder.mean(1, keepdim=True)).abs().mean()
+            total = total + 0.15 * far.mean() + 0.3 * louder
+            losses.update(far_own=far[size // 2:].mean().item(), far_other=far[:size // 2].mean().item(),
+                          louder=louder.item())
         self.adam.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.all.parameters(), 1.0)
         self.adam.step()
-        return made.detach().clamp(-1, 1), {"mel": loss.item(), "phones": said.item()}
+        return made.detach().clamp(-1, 1), losses
 
     def run(self):
         running, count = {}, 0
@@ -205,12 +258,16 @@ class Trainer:
             batch = self.pairs.batch(BATCH)
             with torch.no_grad():
                 spk = self.speaker(batch[3].transpose(1, 2))
-            past = blurred(batch[1], self.random)
-            for turn in ("first", "second"):
-                past, losses = self.train_on(batch, spk, past)
-                losses[turn] = losses.pop("mel")
-                for name, value in losses.items():
-                    running[name] = running.get(name, 0.0) + value / (2 if name == "phones" else 1)
+            rows = [self.pairs.rows[i] for i in self.pairs.drawn]
+            voices = torch.stack([self.centres.get(row["speaker"], vector) for row, vector in
+                                  zip(rows, torch.nn.functional.normalize(spk))])
+            past = other_throat(blurred(batch[1], self.random), self.random)
+            past, first = self.train_on(batch, spk, past)
+            batch, spk, voices = self.swapped(batch, spk, voices)
+            _, second = self.train_on(batch, spk, other_throat(past, self.random), voices)
+            second["second"], second["first"] = second.pop("mel"), first["mel"]
+            for name, value in second.items():
+                running[name] = running.get(name, 0.0) + value
             self.step += 2
             count += 1
             if self.step % 4 == 0:

@@ -104,7 +104,7 @@ def main():
         net.train()
         log.write("step %d equal error %.1f %% on %d held-out speakers\n" % (step, 100 * rate, owners))
         torch.save({"net": net.state_dict(), "centres": centres.data, "adam": adam.state_dict(),
-                    "step": step, "spent": spent, "config": net.config}, saved)
+                    "step": step, "spent": spent, "names": names, "config": net.config}, saved)
 
     while spent < options.minutes * 60:
         progress = spent / 60 / options.minutes
