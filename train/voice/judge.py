@@ -13,7 +13,8 @@ one half of a recording, and compared with the other half:
   words       word error rate of pocketsphinx with a bigram model of the judged sentences: of the
               recording, of the recording through the vocoder alone, of the result
   speaker     Resemblyzer: how far from the source to another real clip of the target (0..1), share
-              accepted at the equal-error threshold of real clips, share nearer to target than source
+              accepted at the equal-error threshold of real clips, share nearer to target than source;
+              likewise of the target's recording through the vocoder alone
   pitch       correlation of log F0 where both are voiced
   DNSMOS      overall, of the vocoder alone and of the result
 """
@@ -209,17 +210,23 @@ class Judge:
         print("pitch: correlation %.3f (median %.3f)" % (np.nanmean(likeness), np.nanmedian(likeness)))
         vectors = {speaker: [embed(half) for half in halves] for speaker, halves in self.people.items()}
         threshold, rate = equal_error_threshold(vectors)
-        placed, accepted, nearer = [], [], []
-        for sound, source, target in zip(made, sources, self.targets):
-            out, begin, end = embed(sound), embed(source), vectors[target][1]
-            whole = vectors[target][0] @ end - begin @ end
-            placed.append((out @ end - begin @ end) / max(whole, 0.05))
-            accepted.append(out @ end >= threshold)
-            nearer.append(out @ end > out @ begin)
-        print("speaker: %.2f of the way to the target, accepted %.0f %% (threshold %.2f, equal error "
-              "%.1f %% over %d speakers), nearer to the target %.0f %%"
-              % (np.mean(placed), 100 * np.mean(accepted), threshold, 100 * rate, len(vectors),
-                 100 * np.mean(nearer)), flush=True)
+        print("speaker: equal error %.1f %% over %d speakers at %.2f" % (100 * rate, len(vectors), threshold))
+        for kind in ("vocoder alone", "converted"):
+            found = []
+            for i, (source, target) in enumerate(zip(sources, self.targets)):
+                if kind == "converted":
+                    out = embed(made[i])
+                else:
+                    self.meanwave("vocode", "--model", self.options.vocoder, "--output",
+                                  self.path("copy", i), self.path("target", i))
+                    out = embed(read(self.path("copy", i)))
+                begin, end = embed(source), vectors[target][1]
+                whole = vectors[target][0] @ end - begin @ end
+                found.append(((out @ end - begin @ end) / max(whole, 0.05), out @ end >= threshold,
+                              out @ end > out @ begin))
+            way, accepted, nearer = np.mean(found, 0)
+            print("speaker, %s: %.2f of the way to the target, accepted %.0f %%, nearer to the target %.0f %%"
+                  % (kind, way, 100 * accepted, 100 * nearer), flush=True)
         print("DNSMOS: recordings %.2f, vocoder alone %.2f, converted %.2f"
               % (quality(sources), quality(through), quality(made)), flush=True)
         if self.options.presets:

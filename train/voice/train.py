@@ -4,14 +4,15 @@
 
   python3 train/voice/train.py --packs PACKS --work WORK [--minutes M] [--export models/voice.safetensors]
 
-Each part resumes from its checkpoint in WORK; M minutes are shared among the three.
+M minutes of processor time are shared among the three. Each part resumes from its checkpoint in WORK;
+one that has had its minutes is done, so a larger M goes on with all three.
 """
 import argparse
 import os
 import subprocess
 import sys
 
-PARTS = (("train_encoder.py", 0.35), ("train_speaker.py", 0.15), ("train_decoder.py", 0.5))
+PARTS = (("train_encoder.py", 0.2), ("train_speaker.py", 0.1), ("train_decoder.py", 0.7))
 
 
 def main():
