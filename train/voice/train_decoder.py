@@ -241,7 +241,7 @@ class Trainer:
             far = 1 - (heard * voices).sum(1)
             louder = (made - mel)[:size // 2].mean(2)
             louder = (louder - louder.mean(1, keepdim=True)).abs().mean()
-            total = total + 0.15 * far.mean() + 0.3 * louder
+            total = total + 0.4 * far.mean() + 0.3 * louder
             losses.update(far_own=far[size // 2:].mean().item(), far_other=far[:size // 2].mean().item(),
                           louder=louder.item())
         self.adam.zero_grad(set_to_none=True)
