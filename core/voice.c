@@ -51,8 +51,8 @@ mw_status voice_read_pitch(mw_voice *v, const weights_view *view, mw_error *erro
 
 mw_status voice_fold(mw_voice *v, const mw_voice_model *m, mw_error *error)
 {
-  mw_status status = flow_vc_voice_new(&v->folded, m->decoder, v->embedding, v->prompt,
-                                       v->prompt_frames, error);
+  mw_status status =
+      flow_vc_voice_new(&v->folded, m->decoder, v->embedding, v->prompt, v->prompt_frames, error);
   if (status == MW_OK) flow_vc_voice_set_pitch(v->folded, v->pitch);
   return status;
 }

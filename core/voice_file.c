@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// .voice files: safetensors with F32 "embedding" [speaker], "pitch" [1] (mean, log2 of Hz; may lack)
-// and "prompt" [frames, mel], and in __metadata__ format, name, source_sha256, consent and
+// .voice files: safetensors with F32 "embedding" [speaker], "pitch" [1] (mean, log2 of Hz; may
+// lack) and "prompt" [frames, mel], and in __metadata__ format, name, source_sha256, consent and
 // speaker_space, which says for which models the embedding means something.
 #include <errno.h>
 #include <math.h>
