@@ -274,14 +274,16 @@ grep -q "Expression" "$work/gone.err" && bad "PortAudio's noise came through" ||
 # the view, narrow and wide
 view() {
   local columns=$1 longest
-  (sleep 4; printf 'b'; sleep 0.6; printf 'P'; sleep 0.6; printf 'v'; sleep 0.8; printf 'q') |
+  : >"$work/view"
+  (wait_for 30 grep -q RTF "$work/view"
+   for key in b P v q; do sleep 0.8; printf '%s' "$key"; done) |
     timeout 60 script -qec "stty cols $columns rows 24; $run live -V birch -i pulse -o pulse" \
       /dev/null >"$work/view" 2>&1
   [ "${PIPESTATUS[1]}" = 0 ] && good || bad "the view at $columns columns ended badly"
   grep -q "bypassed" "$work/view" && good || bad "b did nothing at $columns columns"
   grep -q "pitch +1" "$work/view" && good || bad "P did nothing at $columns columns"
   longest=$(tr '\r' '\n' <"$work/view" | sed 's/\x1b\[[?0-9]*[A-Za-z]//g' |
-            grep -E '^(in |out |RTF|delay|pitch|birch  |birch \(|cedar|b byp)' |
+            grep -E '^(in |out |RTF|delay|pitch|birch  |birch \(|hazel|b byp)' |
             awk '{ if (length > m) m = length } END { print m }')
   [ "$longest" -lt "$columns" ] && [ "$longest" -gt $((columns == 40 ? 30 : 70)) ] && good ||
     bad "lines of $longest at $columns columns"
