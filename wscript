@@ -213,27 +213,46 @@ SENTENCE = ("A voice belongs to a person. This one belongs to nobody: a program 
             "and another one took it apart and made it again.")
 
 
+DEMO_VOICES = ("deep", "bright")
+DEMO_SOUNDS = ("rain", "fire", "dog", "chainsaw", "drum-groove")
+
+
 def demo(ctx):
-    """renders a sentence, converts it into two voices, and says where to listen"""
+    """converts a spoken sentence into two voices, makes five sounds, and says where to listen and look"""
     ensure_built(ctx, ["--werror"])
     folder = ctx.path.make_node("demo")
     folder.mkdir()
     program = os.path.join(ctx.path.abspath(), out, "meanwave")
     spoken = folder.make_node("spoken.wav").abspath()
     run_or_fail(ctx, ["flite", "-voice", "rms", "-t", SENTENCE, "-o", spoken])
-    seconds = (os.path.getsize(spoken) - 44) / 32000
-    print("%-22s %s (%.1f s)" % ("rendered speech", spoken, seconds))
-    for what, words in (("vocoder alone", ["vocode"]),
-                        ("voice birch", ["convert", "--voice", "birch"]),
-                        ("voice cedar", ["convert", "--voice", "cedar"])):
+    draw(ctx, spoken)
+    print("%-22s %s (%.1f s)" % ("rendered speech", spoken, length(spoken)))
+    render = ["presets", "render"]
+    for what, words in ([("vocoder alone", ["vocode", spoken])] +
+                        [("voice " + name, render + [name, spoken]) for name in DEMO_VOICES] +
+                        [("sound " + name, render + [name]) for name in DEMO_SOUNDS]):
         made = folder.make_node(what.replace(" ", "-") + ".wav").abspath()
         begun = time.time()
-        ran = subprocess.run([program] + words + [spoken, "-q", "-y", "-o", made],
-                             env=test_environment(ctx))
+        ran = subprocess.run([program] + words + ["-q", "-y", "-o", made], env=test_environment(ctx))
+        took = time.time() - begun
         if ran.returncode:
             ctx.fatal("demo failed: " + " ".join(words))
-        took = time.time() - begun
-        print("%-22s %s in %.2f s, start included: RTF %.3f" % (what, made, took, took / seconds))
+        draw(ctx, made)
+        seconds = length(made)
+        print("%-22s %s (%.1f s) in %.2f s, start included: RTF %.3f" % (
+            what, made, seconds, took, took / seconds))
+    print("%-22s %s" % ("spectrograms", os.path.join(folder.abspath(), "*.png")))
+
+
+def draw(ctx, path):
+    """The spectrogram of a recording, as PNG beside it."""
+    run_or_fail(ctx, ["sox", "-V1", path, "-n", "spectrogram", "-t", os.path.basename(path),
+                      "-o", os.path.splitext(path)[0] + ".png"])
+
+
+def length(path):
+    """Seconds of a recording."""
+    return float(subprocess.run(["soxi", "-V1", "-D", path], stdout=subprocess.PIPE, check=True).stdout)
 
 
 def check(ctx):

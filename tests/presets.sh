@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# meanwave presets, and the presets that are shipped: each is for a voice the default model has.
+# meanwave presets, and the presets that are shipped: each is for a voice the default model has, or a sound it makes.
 set -u
 program=${MEANWAVE_PROGRAM:?the program under test}
 work=$(mktemp -d)
@@ -43,16 +43,44 @@ import json, sys
 for line in open(sys.argv[1]):
     row = json.loads(line)
     assert row["about"], row
-    if row["kind"] == "voice":
-        print(row["name"])
+    assert row["kind"] == "voice" or row["group"], row
+    print(row["kind"], row["name"])
 PY
+check "every preset is described" test $? = 0
+sed -n 's/^sound //p' "$work/names" >"$work/sounds"
+sed -i -n 's/^voice //p' "$work/names"
 check "at least eight voices" test "$(wc -l <"$work/names")" -ge 8
-check "no name twice" test -z "$(sort "$work/names" | uniq -d)"
+check "at least thirty sounds" test "$(wc -l <"$work/sounds")" -ge 30
+check "no name twice" test -z "$(sort "$work/names" "$work/sounds" | uniq -d)"
 while read -r name; do
   expect 0 "$program" presets render "$name" "$work/in.wav" -q -o "$work/voice-$name.wav"
 done <"$work/names"
 check "no two sound alike" test "$(sha256sum "$work"/voice-*.wav | cut -d' ' -f1 | sort -u | wc -l)" = \
   "$(wc -l <"$work/names")"
+
+# every sound is heard, not clipped, and as long as it says; of one that loops, a second is made
+while read -r name; do
+  "$program" presets show "$name" >"$work/sound-$name.preset"
+  if grep -q '^loop = yes' "$work/sound-$name.preset"; then
+    expect 0 "$program" generate --preset "$name" --seconds 1 -q -o "$work/sound-$name.wav"
+  else
+    expect 0 "$program" presets render "$name" -q -o "$work/sound-$name.wav"
+  fi
+done <"$work/sounds"
+python3 - "$work" "$work/sounds" >"$work/wrong" 2>&1 <<'PY'
+import array, sys
+for name in open(sys.argv[2]).read().split():
+    path = "%s/sound-%s" % (sys.argv[1], name)
+    keys = dict(line.rstrip("\n").split(" = ", 1) for line in open(path + ".preset") if " = " in line)
+    content = open(path + ".wav", "rb").read()
+    begin = content.index(b"data") + 8
+    samples = array.array("f", content[begin:begin + int.from_bytes(content[begin - 4:begin], "little")])
+    seconds = 1 if keys.get("loop") == "yes" else float(keys["seconds"])
+    peak, level = max(map(abs, samples)), (sum(x * x for x in samples) / len(samples)) ** 0.5
+    if len(samples) != round(16000 * seconds) or peak >= 1 or level < 10 ** (-45 / 20):
+        print(name, len(samples), peak, level)
+PY
+check "name, samples, peak, level: $(cat "$work/wrong")" test ! -s "$work/wrong"
 
 # a preset and its options; options win
 expect 0 "$program" presets show duet
@@ -70,17 +98,17 @@ mkdir -p "$XDG_DATA_HOME/meanwave/presets/mine"
 expect 0 "$program" voice mix -q birch cedar --consent "nobody's" \
   -o "$XDG_DATA_HOME/meanwave/presets/mine/both.voice"
 printf 'about = Half and half\nvoice = both.voice\n' >"$XDG_DATA_HOME/meanwave/presets/mine/half.preset"
-printf 'prompt = rain\nseed = 7\n' >"$XDG_DATA_HOME/meanwave/presets/mine/rain.preset"
+printf 'prompt = rain\nseed = 7\n' >"$XDG_DATA_HOME/meanwave/presets/mine/drizzle.preset"
 printf 'voice = birch\nvolume = 3\n' >"$XDG_DATA_HOME/meanwave/presets/broken.preset"
 expect 0 "$program" presets list
 holds "Half and half"
 says "broken.preset, line 2: there is no key 'volume'"
 expect 0 "$program" presets render half "$work/in.wav" -q -o "$work/half.wav"
-expect 0 "$program" presets show rain --json
+expect 0 "$program" presets show drizzle --json
 holds '"prompt":"rain","seed":7'
 expect 1 "$program" presets show nothing
 says "there is no preset 'nothing'"
-expect 2 "$program" convert --preset rain "$work/in.wav" -o "$work/x.wav"
+expect 2 "$program" convert --preset drizzle "$work/in.wav" -o "$work/x.wav"
 says "the preset of a sound"
 expect 1 "$program" convert --preset broken "$work/in.wav" -o "$work/x.wav"
 expect 1 "$program" convert --preset /dev/null.preset "$work/in.wav" -o "$work/x.wav"
