@@ -271,13 +271,14 @@ stop gone INT
 grep -q "the sound device is back" "$work/gone.err" && good || bad "nothing told of the return"
 grep -q "Expression" "$work/gone.err" && bad "PortAudio's noise came through" || good
 
-# the view, narrow and wide
+# the view, narrow and wide; only a program in the foreground may have the terminal
+view="$first timeout --foreground 60 $program"
 view() {
   local columns=$1 longest
   : >"$work/view"
   (wait_for 30 grep -q RTF "$work/view"
    for key in b P v q; do sleep 0.8; printf '%s' "$key"; done) |
-    timeout 60 script -qec "stty cols $columns rows 24; $run live -V birch -i pulse -o pulse" \
+    timeout 60 script -qec "stty cols $columns rows 24; $view live -V birch -i pulse -o pulse" \
       /dev/null >"$work/view" 2>&1
   [ "${PIPESTATUS[1]}" = 0 ] && good || bad "the view at $columns columns ended badly"
   grep -q "bypassed" "$work/view" && good || bad "b did nothing at $columns columns"
