@@ -23,7 +23,7 @@ static const char *data(const char *name)
   static unsigned next;
   const char *top = getenv("MEANWAVE_TEST_DATA");
   char *path = paths[next++ % 4];
-  snprintf(path, sizeof paths[0], "%s/weights/%s", top != NULL ? top : "tests/data", name);
+  snprintf(path, sizeof paths[0], "%s/golden/meanvc/%s", top != NULL ? top : "tests/data", name);
   return path;
 }
 
@@ -102,7 +102,7 @@ static void compare(const tensor *t, const tensor *wanted, mw_weight_type type)
 static void every_type_comes_back_within_its_bound(void **state)
 {
   (void)state;
-  const char *source = data("vocos.pt");
+  const char *source = data("vocos/vocos.pt");
   weights *wanted = open_good(source);
   for (mw_weight_type type = MW_WEIGHTS_F32; type <= MW_WEIGHTS_INT8; type++) {
     static const tensor_dtype stored[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_I8};
@@ -133,7 +133,7 @@ static void a_bundle_imports_again_and_keeps_its_metadata(void **state)
   (void)state;
   char first[96];
   mw_error error;
-  const char *sources[2] = {data("dit.safetensors"), NULL};
+  const char *sources[2] = {data("dit_single/dit.safetensors"), NULL};
   char config[96];
   snprintf(config, sizeof config, "%s/c.json", folder);
   FILE *file = fopen(config, "w");
@@ -163,7 +163,7 @@ static void a_bundle_imports_again_and_keeps_its_metadata(void **state)
 static void several_files_get_the_prefix_of_their_part(void **state)
 {
   (void)state;
-  const char *sources[] = {data("vocos.pt"), data("dit.safetensors"), data("fastu2pp_v2.pt")};
+  const char *sources[] = {data("vocos/vocos.pt"), data("dit_single/dit.safetensors"), data("asr_v2_160ms/fastu2pp.pt")};
   mw_error error;
   mw_model_file *m = NULL;
   if (import(sources, 3, MW_WEIGHTS_F16, false, &error) != MW_OK) fail_msg("%s", error.text);
@@ -184,7 +184,7 @@ static void several_files_get_the_prefix_of_their_part(void **state)
 static void constants_stay_exact_and_nothing_is_lost(void **state)
 {
   (void)state;
-  const char *source = data("fastu2pp_v1.pt");
+  const char *source = data("asr_v1/fastu2pp.pt");
   mw_error error;
   if (import(&source, 1, MW_WEIGHTS_INT8, false, &error) != MW_OK) fail_msg("%s", error.text);
   weights *wanted = open_good(source);
@@ -204,7 +204,7 @@ static void constants_stay_exact_and_nothing_is_lost(void **state)
 static void an_existing_file_stays_unless_told(void **state)
 {
   (void)state;
-  const char *source = data("vocos.pt");
+  const char *source = data("vocos/vocos.pt");
   mw_error error;
   struct stat before;
   struct stat after;
@@ -223,7 +223,7 @@ static void what_cannot_be_imported_is_told_and_leaves_nothing(void **state)
 {
   (void)state;
   mw_error error;
-  const char *twice[] = {data("vocos.pt"), data("vocos.pt")};
+  const char *twice[] = {data("vocos/vocos.pt"), data("vocos/vocos.pt")};
   assert_int_equal(import(twice, 2, MW_WEIGHTS_F32, false, &error), MW_ERROR_MODEL);
   assert_non_null(strstr(error.text, "both a vocoder"));
   const char *nothing = "/nonexistent/x.pt";

@@ -107,7 +107,7 @@ static void small_checkpoints_follow_the_formula(void **state)
   } cases[] = {
       {"golden/meanaudio/t5_encoder/model.safetensors", "", "shared/t5"},
       {"golden/meanaudio/clap_text/clap_tiny.pt", "state_dict.module.", "shared/clap"},
-      {"weights/v1_tiny.pth", "", "shared/vae"},
+      {"golden/meanaudio/vae_decoder/v1_tiny.pth", "", "shared/vae"},
   };
   const char *data = getenv("MEANWAVE_TEST_DATA");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

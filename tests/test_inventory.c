@@ -20,16 +20,16 @@ static void small_files_are_recognised_as_relatives(void **state)
     const char *file;
     const char *kind;
   } cases[] = {
-      {"../golden/meanaudio/t5_encoder/model.safetensors", "t5-encoder"},
-      {"../golden/meanaudio/clap_text/clap_tiny.pt", "clap-text"},
-      {"v1_tiny.pth", "vae-16k"},
-      {"sv.pth", "wavlm-speaker"},
-      {"fastu2pp_v1.pt", "fastu2pp-v1"},
-      {"fastu2pp_v2.pt", "fastu2pp-v2"},
-      {"vocos.pt", "vocos-16k"},
-      {"dit.safetensors", "meanvc"},
-      {"dit_train_ckpt.pt", "meanvc"},
-      {"dit_torchscript.pt", "meanvc"},
+      {"golden/meanaudio/t5_encoder/model.safetensors", "t5-encoder"},
+      {"golden/meanaudio/clap_text/clap_tiny.pt", "clap-text"},
+      {"golden/meanaudio/vae_decoder/v1_tiny.pth", "vae-16k"},
+      {"golden/meanvc/sv/sv.pth", "wavlm-speaker"},
+      {"golden/meanvc/asr_v1/fastu2pp.pt", "fastu2pp-v1"},
+      {"golden/meanvc/asr_v2_160ms/fastu2pp.pt", "fastu2pp-v2"},
+      {"golden/meanvc/vocos/vocos.pt", "vocos-16k"},
+      {"golden/meanvc/dit_single/dit.safetensors", "meanvc"},
+      {"weights/dit_train_ckpt.pt", "meanvc"},
+      {"weights/dit_torchscript.pt", "meanvc"},
   };
   const char *data = getenv("MEANWAVE_TEST_DATA");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -38,7 +38,7 @@ static void small_files_are_recognised_as_relatives(void **state)
     weights *w = NULL;
     inventory *known = NULL;
     bool same_sizes = true;
-    snprintf(path, sizeof path, "%s/weights/%s", data != NULL ? data : "tests/data", cases[i].file);
+    snprintf(path, sizeof path, "%s/%s", data != NULL ? data : "tests/data", cases[i].file);
     if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
     if (inventory_identify(&known, &same_sizes, w, &error) != MW_OK) fail_msg("%s", error.text);
     if (known == NULL) fail_msg("%s: not recognised", cases[i].file);

@@ -79,7 +79,7 @@ static void a_zip_with_shared_strided_and_typed_storages_reads_exactly(void **st
 static void the_three_containers_of_one_network_agree(void **state)
 {
   (void)state;
-  weights *plain = open_golden("../weights/dit.safetensors");
+  weights *plain = open_golden("meanvc/dit_single/dit.safetensors");
   weights *script = open_golden("../weights/dit_torchscript.pt");
   weights *training = open_golden("../weights/dit_train_ckpt.pt");
   assert_true(weights_count(plain) > 40);
@@ -134,13 +134,13 @@ static void the_stream_from_before_1_6_reads_like_the_zip(void **state)
 {
   (void)state;
   expect_same("meanaudio/containers/odd.pth", "meanaudio/containers/legacy.pth");
-  expect_same("../weights/sv.pth", "../weights/sv_legacy.pth");
+  expect_same("meanvc/sv/sv.pth", "../weights/sv_legacy.pth");
 }
 
 static void a_wrong_tensor_is_one_line_with_file_name_wanted_and_found(void **state)
 {
   (void)state;
-  weights *w = open_golden("../weights/dit.safetensors");
+  weights *w = open_golden("meanvc/dit_single/dit.safetensors");
   weights_view view = weights_under(w, "proj_out.");
   const tensor *t;
   mw_error error;

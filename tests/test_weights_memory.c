@@ -135,21 +135,21 @@ static void opening(void **state)
   (void)state;
   fail_each(open_file, "golden/meanaudio/containers/odd.pth");
   fail_each(open_file, "golden/meanaudio/containers/legacy.pth");
-  fail_each(open_file, "weights/dit.safetensors");
-  fail_each(open_file, "weights/vocos.pt");
+  fail_each(open_file, "golden/meanvc/dit_single/dit.safetensors");
+  fail_each(open_file, "golden/meanvc/vocos/vocos.pt");
 }
 
 static void recognising(void **state)
 {
   (void)state;
-  fail_each(recognise_file, "weights/vocos.pt");
+  fail_each(recognise_file, "golden/meanvc/vocos/vocos.pt");
 }
 
 static void importing(void **state)
 {
   (void)state;
   snprintf(out, sizeof out, "/tmp/meanwave-test-%d.mw", (int)getpid());
-  fail_each(import_file, "weights/vocos.pt");
+  fail_each(import_file, "golden/meanvc/vocos/vocos.pt");
   unlink(out);
 }
 
