@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <lv2/atom/util.h>
@@ -12,6 +11,8 @@
 #include <lv2/options/options.h>
 #include <lv2/patch/patch.h>
 
+#include "lv2_state.h"
+
 void *side_feature(const LV2_Feature *const *features, const char *uri)
 {
   for (; features != NULL && *features != NULL; features++)
@@ -19,7 +20,7 @@ void *side_feature(const LV2_Feature *const *features, const char *uri)
   return NULL;
 }
 
-static LV2_URID urid(const lv2_side *s, const char *uri)
+LV2_URID side_urid(const lv2_side *s, const char *uri)
 {
   return s->map->map(s->map->handle, uri);
 }
@@ -31,41 +32,39 @@ static uint32_t planned_block(const lv2_side *s, const LV2_Options_Option *optio
   int32_t nominal = 0;
   for (; options != NULL && options->key != 0; options++) {
     if (options->type != s->atom_Int || options->size != sizeof(int32_t)) continue;
-    if (options->key == urid(s, LV2_BUF_SIZE__maxBlockLength))
+    if (options->key == side_urid(s, LV2_BUF_SIZE__maxBlockLength))
       longest = *(const int32_t *)options->value;
-    if (options->key == urid(s, LV2_BUF_SIZE__nominalBlockLength))
+    if (options->key == side_urid(s, LV2_BUF_SIZE__nominalBlockLength))
       nominal = *(const int32_t *)options->value;
   }
   int32_t planned = nominal > 0 ? nominal : longest > 0 ? longest : USUAL;
   return (uint32_t)(planned < LONGEST ? planned : LONGEST);
 }
 
-bool side_init(lv2_side *s, const LV2_Feature *const *features)
+bool side_init(lv2_side *s, double rate_hz, const LV2_Feature *const *features)
 {
   s->map = side_feature(features, LV2_URID__map);
   s->log = side_feature(features, LV2_LOG__log);
   s->schedule = side_feature(features, LV2_WORKER__schedule);
-  if (s->map == NULL) return false;
-  s->atom_Blank = urid(s, LV2_ATOM__Blank);
-  s->atom_Bool = urid(s, LV2_ATOM__Bool);
-  s->atom_Chunk = urid(s, LV2_ATOM__Chunk);
-  s->atom_Double = urid(s, LV2_ATOM__Double);
-  s->atom_Float = urid(s, LV2_ATOM__Float);
-  s->atom_Int = urid(s, LV2_ATOM__Int);
-  s->atom_Long = urid(s, LV2_ATOM__Long);
-  s->atom_Object = urid(s, LV2_ATOM__Object);
-  s->atom_Path = urid(s, LV2_ATOM__Path);
-  s->atom_Resource = urid(s, LV2_ATOM__Resource);
-  s->atom_Sequence = urid(s, LV2_ATOM__Sequence);
-  s->atom_String = urid(s, LV2_ATOM__String);
-  s->atom_URID = urid(s, LV2_ATOM__URID);
-  s->log_Error = urid(s, LV2_LOG__Error);
-  s->log_Note = urid(s, LV2_LOG__Note);
-  s->midi_MidiEvent = urid(s, LV2_MIDI__MidiEvent);
-  s->patch_Get = urid(s, LV2_PATCH__Get);
-  s->patch_Set = urid(s, LV2_PATCH__Set);
-  s->patch_property = urid(s, LV2_PATCH__property);
-  s->patch_value = urid(s, LV2_PATCH__value);
+  if (s->map == NULL || !(rate_hz >= 1000.0 && rate_hz <= 768000.0)) return false;
+  s->rate_hz = (unsigned)lrint(rate_hz);
+  lv2_atom_forge_init(&s->forge, s->map);
+  s->atom_Blank = side_urid(s, LV2_ATOM__Blank);
+  s->atom_Bool = side_urid(s, LV2_ATOM__Bool);
+  s->atom_Chunk = side_urid(s, LV2_ATOM__Chunk);
+  s->atom_Int = side_urid(s, LV2_ATOM__Int);
+  s->atom_Object = side_urid(s, LV2_ATOM__Object);
+  s->atom_Path = side_urid(s, LV2_ATOM__Path);
+  s->atom_Resource = side_urid(s, LV2_ATOM__Resource);
+  s->atom_String = side_urid(s, LV2_ATOM__String);
+  s->atom_URID = side_urid(s, LV2_ATOM__URID);
+  s->log_Error = side_urid(s, LV2_LOG__Error);
+  s->log_Note = side_urid(s, LV2_LOG__Note);
+  s->midi_MidiEvent = side_urid(s, LV2_MIDI__MidiEvent);
+  s->patch_Get = side_urid(s, LV2_PATCH__Get);
+  s->patch_Set = side_urid(s, LV2_PATCH__Set);
+  s->patch_property = side_urid(s, LV2_PATCH__property);
+  s->patch_value = side_urid(s, LV2_PATCH__value);
   s->block_frames = planned_block(s, side_feature(features, LV2_OPTIONS__options));
   return true;
 }
@@ -87,110 +86,89 @@ void side_log(const lv2_side *s, LV2_URID type, const char *line)
     fprintf(stderr, "meanwave: %s\n", line);
 }
 
-side_paths side_paths_of(const LV2_Feature *const *features)
+void side_connect_port(LV2_Handle instance, uint32_t index, void *data)
 {
-  return (side_paths){side_feature(features, LV2_STATE__mapPath),
-                      side_feature(features, LV2_STATE__makePath),
-                      side_feature(features, LV2_STATE__freePath)};
+  lv2_side *s = instance;
+  if (index < SIDE_PORTS) s->ports[index] = data;
 }
 
-// Copies what the host made and gives it back.
-static bool take_path(const side_paths *p, char *made, char path[SIDE_PATH_SIZE])
+static LV2_Worker_Status work(LV2_Handle instance, LV2_Worker_Respond_Function respond,
+                              LV2_Worker_Respond_Handle handle, uint32_t size, const void *data)
 {
-  if (made == NULL) return false;
-  int length = snprintf(path, SIDE_PATH_SIZE, "%s", made);
-  if (p->free != NULL)
-    p->free->free_path(p->free->handle, made);
-  else
-    free(made);
-  return length < SIDE_PATH_SIZE;
+  lv2_side *s = instance;
+  (void)respond;
+  (void)handle;
+  (void)size;
+  (void)data;
+  worker_drain(s->slow);
+  return LV2_WORKER_SUCCESS;
 }
 
-bool side_abstract(const side_paths *p, const char *absolute, char path[SIDE_PATH_SIZE])
+// Hosts want it; nothing responds.
+static LV2_Worker_Status work_response(LV2_Handle instance, uint32_t size, const void *body)
 {
-  if (p->map == NULL) return snprintf(path, SIDE_PATH_SIZE, "%s", absolute) < SIDE_PATH_SIZE;
-  return take_path(p, p->map->abstract_path(p->map->handle, absolute), path);
+  (void)instance;
+  (void)size;
+  (void)body;
+  return LV2_WORKER_SUCCESS;
 }
 
-bool side_absolute(const side_paths *p, const char *abstract, char path[SIDE_PATH_SIZE])
+const void *side_extension_data(const char *uri)
 {
-  if (p->map == NULL) return snprintf(path, SIDE_PATH_SIZE, "%s", abstract) < SIDE_PATH_SIZE;
-  return take_path(p, p->map->absolute_path(p->map->handle, abstract), path);
+  static const LV2_Worker_Interface worker_interface = {work, work_response, NULL};
+  if (strcmp(uri, LV2_STATE__interface) == 0) return &side_state_interface;
+  if (strcmp(uri, LV2_WORKER__interface) == 0) return &worker_interface;
+  return NULL;
 }
 
-bool side_make(const side_paths *p, const char *name, char path[SIDE_PATH_SIZE])
+float side_port(const lv2_side *s, int index, float low, float high, float standard)
 {
-  return p->make != NULL && take_path(p, p->make->path(p->make->handle, name), path);
+  const float *value = s->ports[index];
+  if (value == NULL || !isfinite(*value)) return standard;
+  return *value < low ? low : *value > high ? high : *value;
 }
 
-// Text that may lack its NUL, of at most size - 1 bytes.
-static bool copy_text(const void *from, size_t length, char *text, size_t size)
+bool side_switch(const lv2_side *s, int index, bool standard)
 {
-  length = strnlen(from, length);
-  if (length >= size) return false;
-  memcpy(text, from, length);
-  text[length] = '\0';
-  return true;
+  return side_port(s, index, 0.0f, 1.0f, standard) > 0.0f;
 }
 
-void side_retrieve(LV2_State_Retrieve_Function retrieve, LV2_State_Handle handle, LV2_URID key,
-                   LV2_URID type, char *text, size_t size)
+void side_set_port(const lv2_side *s, int index, float value)
 {
-  size_t length = 0;
-  uint32_t found = 0;
-  uint32_t flags = 0;
-  const void *value = retrieve(handle, key, &length, &found, &flags);
-  if (value == NULL || found != type || !copy_text(value, length, text, size)) text[0] = '\0';
+  if (s->ports[index] != NULL) *(float *)s->ports[index] = value;
 }
 
-side_message side_read(const lv2_side *s, const LV2_Atom *atom)
+// ---- Properties ----
+
+LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, bool writable, char *text,
+                           size_t size)
 {
-  side_message m = {SIDE_OTHER, 0, NULL};
-  const LV2_Atom *property = NULL;
-  bool is_object =
-      atom->type == s->atom_Object || atom->type == s->atom_Blank || atom->type == s->atom_Resource;
-  if (!is_object || atom->size < sizeof(LV2_Atom_Object_Body)) return m;
-  const LV2_Atom_Object *object = (const LV2_Atom_Object *)atom;
-  if (object->body.otype != s->patch_Get && object->body.otype != s->patch_Set) return m;
-  lv2_atom_object_get(object, s->patch_property, &property, s->patch_value, &m.value, 0);
-  if (property != NULL && property->type == s->atom_URID && property->size == sizeof(LV2_URID))
-    m.property = ((const LV2_Atom_URID *)property)->body;
-  if (object->body.otype == s->patch_Get)
-    m.kind = SIDE_GET;
-  else if (m.property != 0 && m.value != NULL)
-    m.kind = SIDE_SET;
-  return m;
+  LV2_URID key = side_urid(s, uri);
+  s->properties[s->property_count++] = (side_property){key, type, text, size, writable, false};
+  return key;
 }
 
-bool side_text(const LV2_Atom *value, LV2_URID type, char *text, size_t size)
+static side_property *property(lv2_side *s, LV2_URID key)
 {
-  return value->type == type && copy_text(LV2_ATOM_BODY_CONST(value), value->size, text, size);
+  size_t i = 0;
+  while (i < s->property_count && s->properties[i].key != key) i++;
+  return i < s->property_count ? &s->properties[i] : NULL;
 }
 
-bool side_number(const lv2_side *s, const LV2_Atom *value, double *number)
+void side_announce(lv2_side *s)
 {
-  const void *body = LV2_ATOM_BODY_CONST(value);
-  if ((value->type == s->atom_Int || value->type == s->atom_Bool) && value->size == 4)
-    *number = *(const int32_t *)body;
-  else if (value->type == s->atom_Long && value->size == 8)
-    *number = (double)*(const int64_t *)body;
-  else if (value->type == s->atom_Float && value->size == 4)
-    *number = *(const float *)body;
-  else if (value->type == s->atom_Double && value->size == 8)
-    *number = *(const double *)body;
-  else
-    return false;
-  return isfinite(*number);
+  for (size_t i = 0; i < s->property_count; i++)
+    if (s->properties[i].writable) s->properties[i].due = true;
 }
 
-static void begin_set(const lv2_side *s, LV2_Atom_Forge *forge, LV2_Atom_Forge_Frame *frame,
-                      LV2_URID property)
+void side_set_text(lv2_side *s, LV2_URID key, const char *text)
 {
-  lv2_atom_forge_frame_time(forge, 0);
-  lv2_atom_forge_object(forge, frame, 0, s->patch_Set);
-  lv2_atom_forge_key(forge, s->patch_property);
-  lv2_atom_forge_urid(forge, property);
-  lv2_atom_forge_key(forge, s->patch_value);
+  side_property *p = property(s, key);
+  if (strcmp(p->text, text) == 0) return;
+  size_t length = strnlen(text, p->size - 1);
+  memcpy(p->text, text, length);
+  p->text[length] = '\0';
+  p->due = true;
 }
 
 // A half-written event would be a broken one: only what is sure to fit is begun.
@@ -200,27 +178,70 @@ static bool fits(const LV2_Atom_Forge *forge, size_t bytes)
   return forge->offset + bytes + AROUND <= forge->size;
 }
 
-void side_announce_text(const lv2_side *s, LV2_Atom_Forge *forge, LV2_URID property, LV2_URID type,
-                        const char *text)
+static void tell(lv2_side *s, side_property *p)
 {
+  LV2_Atom_Forge *forge = &s->forge;
   LV2_Atom_Forge_Frame frame;
-  size_t length = strlen(text);
+  size_t length = strlen(p->text);
   if (!fits(forge, length)) return;
-  begin_set(s, forge, &frame, property);
-  if (type == s->atom_Path)
-    lv2_atom_forge_path(forge, text, (uint32_t)length);
-  else
-    lv2_atom_forge_string(forge, text, (uint32_t)length);
+  lv2_atom_forge_frame_time(forge, 0);
+  lv2_atom_forge_object(forge, &frame, 0, s->patch_Set);
+  lv2_atom_forge_key(forge, s->patch_property);
+  lv2_atom_forge_urid(forge, p->key);
+  lv2_atom_forge_key(forge, s->patch_value);
+  lv2_atom_forge_typed_string(forge, p->type, p->text, (uint32_t)length);
   lv2_atom_forge_pop(forge, &frame);
+  p->due = false;
 }
 
-void side_announce_number(const lv2_side *s, LV2_Atom_Forge *forge, LV2_URID property, float number)
+void side_tell(lv2_side *s, LV2_Atom_Sequence *notify)
 {
   LV2_Atom_Forge_Frame frame;
-  if (!fits(forge, sizeof number)) return;
-  begin_set(s, forge, &frame, property);
-  lv2_atom_forge_float(forge, number);
-  lv2_atom_forge_pop(forge, &frame);
+  if (notify == NULL) return;
+  lv2_atom_forge_set_buffer(&s->forge, (uint8_t *)notify, notify->atom.size);
+  lv2_atom_forge_sequence_head(&s->forge, &frame, 0);
+  for (size_t i = 0; i < s->property_count; i++)
+    if (s->properties[i].due) tell(s, &s->properties[i]);
+  lv2_atom_forge_pop(&s->forge, &frame);
+}
+
+static void ask(lv2_side *s, const LV2_Atom *key)
+{
+  side_property *p = NULL;
+  if (key == NULL)
+    side_announce(s);
+  else if (key->type == s->atom_URID && key->size == sizeof(LV2_URID))
+    p = property(s, ((const LV2_Atom_URID *)key)->body);
+  if (p != NULL) p->due = true;
+}
+
+side_message side_read(lv2_side *s, const LV2_Atom *atom)
+{
+  const side_message none = {0, NULL};
+  const LV2_Atom *key = NULL;
+  const LV2_Atom *value = NULL;
+  bool is_object =
+      atom->type == s->atom_Object || atom->type == s->atom_Blank || atom->type == s->atom_Resource;
+  if (!is_object || atom->size < sizeof(LV2_Atom_Object_Body)) return none;
+  const LV2_Atom_Object *object = (const LV2_Atom_Object *)atom;
+  if (object->body.otype != s->patch_Get && object->body.otype != s->patch_Set) return none;
+  lv2_atom_object_get(object, s->patch_property, &key, s->patch_value, &value, 0);
+  if (object->body.otype == s->patch_Get) {
+    ask(s, key);
+    return none;
+  }
+  if (key == NULL || key->type != s->atom_URID || key->size != sizeof(LV2_URID) || value == NULL)
+    return none;
+  return (side_message){((const LV2_Atom_URID *)key)->body, value};
+}
+
+bool side_text(const LV2_Atom *value, LV2_URID type, char *text, size_t size)
+{
+  size_t length = strnlen(LV2_ATOM_BODY_CONST(value), value->size);
+  if (value->type != type || length >= size) return false;
+  memcpy(text, LV2_ATOM_BODY_CONST(value), length);
+  text[length] = '\0';
+  return true;
 }
 
 #if defined(__x86_64__)

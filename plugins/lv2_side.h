@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What both plugins need of a host: features (only urid:map must be there), the URIDs in use,
-// paths of the state, one line of log, and what is written to the notify port.
+// ports, one line of log, the worker's interface, and properties: texts that are told on the notify
+// port. An lv2_side is the first member of an instance, so an LV2_Handle points to one.
 #ifndef MEANWAVE_LV2_SIDE_H
 #define MEANWAVE_LV2_SIDE_H
 
@@ -17,25 +18,49 @@
 #include <lv2/urid/urid.h>
 #include <lv2/worker/worker.h>
 
-// No longer path is taken; PATH_MAX of Linux.
-enum { SIDE_PATH_SIZE = 4096 };
+#include "worker.h"
+
+enum {
+  SIDE_PORTS = 24,       // at most, of a plugin
+  SIDE_PROPERTIES = 4,   // likewise
+  SIDE_PATH_SIZE = 4096, // no longer path is taken; PATH_MAX of Linux
+};
+
+// A text that hosts may read.
+typedef struct {
+  LV2_URID key;
+  LV2_URID type;
+  char *text; // [size], the plugin's
+  size_t size;
+  bool writable; // by hosts
+  bool due;      // to be told
+} side_property;
+
+typedef struct side_state side_state; // a call to save or restore: lv2_state.h
 
 typedef struct {
   LV2_URID_Map *map;
   LV2_Log_Log *log;              // NULL: the host has none
   LV2_Worker_Schedule *schedule; // NULL: the host has none
-  uint32_t block_frames;         // to plan for: the nominal, else the longest; no promise
+  unsigned rate_hz;
+  uint32_t block_frames; // to plan for: the nominal, else the longest; no promise
+  void *ports[SIDE_PORTS];
+  side_property properties[SIDE_PROPERTIES];
+  size_t property_count;
+  LV2_Atom_Forge forge; // into the notify port
+
+  // set by the plugin
+  worker *slow; // what the host's worker does; the plugin's to end
+  LV2_State_Status (*save)(void *plugin, const side_state *state);
+  LV2_State_Status (*restore)(void *plugin, const side_state *state);
+
   LV2_URID atom_Blank;
   LV2_URID atom_Bool;
   LV2_URID atom_Chunk;
-  LV2_URID atom_Double;
-  LV2_URID atom_Float;
   LV2_URID atom_Int;
-  LV2_URID atom_Long;
   LV2_URID atom_Object;
   LV2_URID atom_Path;
   LV2_URID atom_Resource;
-  LV2_URID atom_Sequence;
   LV2_URID atom_String;
   LV2_URID atom_URID;
   LV2_URID log_Error;
@@ -47,54 +72,46 @@ typedef struct {
   LV2_URID patch_value;
 } lv2_side;
 
-// False when the host has no urid:map. Not real time.
-bool side_init(lv2_side *s, const LV2_Feature *const *features);
+// False when the host has no urid:map or a rate that is none. Not real time.
+bool side_init(lv2_side *s, double rate_hz, const LV2_Feature *const *features);
 void *side_feature(const LV2_Feature *const *features, const char *uri); // NULL: not there
+LV2_URID side_urid(const lv2_side *s, const char *uri);
 
 // One line to the host's log, else to standard error. Not real time.
 void side_log(const lv2_side *s, LV2_URID type, const char *line);
 
-// ---- Paths in a state. Not real time. ----
+// Of a plugin's descriptor: ports go into `ports`; the worker drains `slow`, and what it makes
+// reaches `run` by itself; the state's calls go to `save` and `restore`.
+void side_connect_port(LV2_Handle instance, uint32_t index, void *data);
+const void *side_extension_data(const char *uri);
 
-// The host's paths: the features of a call to save or restore.
+// ---- Real time, from here on ----
+
+// Of a control port: its value within the limits; `standard` where there is none.
+float side_port(const lv2_side *s, int index, float low, float high, float standard);
+bool side_switch(const lv2_side *s, int index, bool standard);
+void side_set_port(const lv2_side *s, int index, float value);
+
+// Makes the text in text[size] a property, of type atom_Path or atom_String, and returns its key.
+// Writable ones are told in answer to a Get of everything and when side_announce says so. Others
+// only when they have changed or are asked for by name: hosts have no place for them and complain.
+LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, bool writable, char *text,
+                           size_t size);
+void side_announce(lv2_side *s); // all writable ones
+void side_set_text(lv2_side *s, LV2_URID key, const char *text);
+// Writes what is due as patch:Set into a notify port, or no port; what does not fit stays due.
+void side_tell(lv2_side *s, LV2_Atom_Sequence *notify);
+
+// A patch:Set.
 typedef struct {
-  LV2_State_Map_Path *map;
-  LV2_State_Make_Path *make;
-  LV2_State_Free_Path *free;
-} side_paths;
-
-side_paths side_paths_of(const LV2_Feature *const *features);
-// An absolute path as the state is to hold it, and back. False: too long or no memory.
-bool side_abstract(const side_paths *p, const char *absolute, char path[SIDE_PATH_SIZE]);
-bool side_absolute(const side_paths *p, const char *abstract, char path[SIDE_PATH_SIZE]);
-// Where a new file of the state called `name` goes. False when the host keeps no files.
-bool side_make(const side_paths *p, const char *name, char path[SIDE_PATH_SIZE]);
-
-// Text or path of the state under `key` into text[size]; "" when missing, of another type, or
-// too long.
-void side_retrieve(LV2_State_Retrieve_Function retrieve, LV2_State_Handle handle, LV2_URID key,
-                   LV2_URID type, char *text, size_t size);
-
-// ---- Messages on the atom ports. Real time. ----
-
-// A patch message: what it asks, and of a Set the value.
-typedef struct {
-  enum { SIDE_OTHER, SIDE_GET, SIDE_SET } kind;
-  LV2_URID property; // 0 in a Get of everything
+  LV2_URID property; // 0: it is none
   const LV2_Atom *value;
 } side_message;
 
-side_message side_read(const lv2_side *s, const LV2_Atom *atom);
+// Reads an event of the control port; what a patch:Get asks for becomes due.
+side_message side_read(lv2_side *s, const LV2_Atom *atom);
 // A text or path of at most size - 1 bytes, which hosts may end with NUL or not, into text[size].
 bool side_text(const LV2_Atom *value, LV2_URID type, char *text, size_t size);
-// A number of any numeric type; false for others and for what is not finite.
-bool side_number(const lv2_side *s, const LV2_Atom *value, double *number);
-
-// A patch:Set into an open sequence; what does not fit is left out.
-void side_announce_text(const lv2_side *s, LV2_Atom_Forge *forge, LV2_URID property, LV2_URID type,
-                        const char *text);
-void side_announce_number(const lv2_side *s, LV2_Atom_Forge *forge, LV2_URID property,
-                          float number);
 
 // Denormal numbers are taken as zero until side_leave_run, which puts back what was.
 unsigned side_enter_run(void);

@@ -12,7 +12,6 @@
 
 #include <lv2/atom/util.h>
 
-#include "lv2_side.h"
 #include "sampler.h"
 #include "factory_prompts.h"
 #include "sound_work.h"
@@ -44,6 +43,8 @@ enum {
   PORT_COUNT,
 };
 
+_Static_assert((int)PORT_COUNT <= (int)SIDE_PORTS, "room for the ports");
+
 // What a change of which is a change of the sound.
 typedef struct {
   int prompt; // 0: the prompt property; else a factory prompt
@@ -56,9 +57,6 @@ typedef struct {
 typedef struct {
   lv2_side host;
   sound_keys keys;
-  unsigned rate_hz;
-  void *ports[PORT_COUNT];
-  LV2_Atom_Forge forge;
   sound_work *work;
   sampler *keyboard;
 
@@ -70,7 +68,6 @@ typedef struct {
   bool unkept;             // the prompt or model waits to be kept
   bool due;                // a sound is to be generated
   size_t patience;         // frames to wait first
-  bool announce;
   bool trigger_down;
   bool generate_down;
   bool cancel_down;
@@ -81,39 +78,39 @@ typedef struct {
   sound_news *leaving; // brought the one before it
 } sound_plugin;
 
-static float port(const sound_plugin *p, int index, float low, float high, float standard)
-{
-  const float *value = p->ports[index];
-  if (value == NULL || !isfinite(*value)) return standard;
-  return *value < low ? low : *value > high ? high : *value;
-}
-
-static bool switched_on(const sound_plugin *p, int index)
-{
-  return port(p, index, 0.0f, 1.0f, 0.0f) > 0.0f;
-}
-
-static void set_port(const sound_plugin *p, int index, float value)
-{
-  if (p->ports[index] != NULL) *(float *)p->ports[index] = value;
-}
-
 static size_t patience(const sound_plugin *p)
 {
   enum { MS = 300 }; // so long nothing must change before a sound is generated
-  return (size_t)p->rate_hz * MS / 1000;
+  return (size_t)p->host.rate_hz * MS / 1000;
 }
 
-static sound_keys map_keys(LV2_URID_Map *map)
+static LV2_State_Status save(void *plugin, const side_state *st)
 {
-  return (sound_keys){
-      .prompt = map->map(map->handle, SOUND_URI ":prompt"),
-      .model = map->map(map->handle, SOUND_URI ":model"),
-      .file = map->map(map->handle, SOUND_URI ":file"),
-      .clip = map->map(map->handle, SOUND_URI ":clip"),
-      .clip_bytes = map->map(map->handle, SOUND_URI ":clipBytes"),
-      .clip_loops = map->map(map->handle, SOUND_URI ":clipLoops"),
-      .message = map->map(map->handle, SOUND_URI ":message"),
+  return work_save(((sound_plugin *)plugin)->work, st);
+}
+
+static LV2_State_Status restore(void *plugin, const side_state *st)
+{
+  return work_restore(((sound_plugin *)plugin)->work, st);
+}
+
+// Hosts are not told that they may write the prompt: they have no place for words.
+static void add_properties(sound_plugin *p)
+{
+  lv2_side *host = &p->host;
+  sound_wish *wish = &p->wish;
+  p->keys = (sound_keys){
+      .file = side_add_property(host, SOUND_URI ":file", host->atom_Path, true, wish->file,
+                                sizeof wish->file),
+      .model = side_add_property(host, SOUND_URI ":model", host->atom_Path, true, wish->model,
+                                 sizeof wish->model),
+      .prompt = side_add_property(host, SOUND_URI ":prompt", host->atom_String, false, wish->prompt,
+                                  sizeof wish->prompt),
+      .message = side_add_property(host, SOUND_URI ":message", host->atom_String, false, p->message,
+                                   sizeof p->message),
+      .clip = side_urid(host, SOUND_URI ":clip"),
+      .clip_bytes = side_urid(host, SOUND_URI ":clipBytes"),
+      .clip_loops = side_urid(host, SOUND_URI ":clipLoops"),
   };
 }
 
@@ -134,17 +131,16 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz,
   (void)descriptor;
   (void)bundle_path;
   sound_plugin *p = calloc(1, sizeof *p);
-  if (p == NULL) return NULL;
-  if (!side_init(&p->host, features) || !(rate_hz >= 1000.0 && rate_hz <= 768000.0)) {
+  if (p == NULL || !side_init(&p->host, rate_hz, features)) {
     free(p);
     return NULL;
   }
-  p->keys = map_keys(p->host.map);
-  p->rate_hz = (unsigned)lrint(rate_hz);
+  p->host.save = save;
+  p->host.restore = restore;
+  add_properties(p);
   p->gain = -1.0f;
-  lv2_atom_forge_init(&p->forge, p->host.map);
   p->keyboard = sampler_new(rate_hz);
-  p->work = work_new(&p->host, &p->keys, p->rate_hz);
+  p->work = work_new(&p->host, &p->keys);
   if (p->keyboard == NULL || p->work == NULL) {
     cleanup(p);
     return NULL;
@@ -152,18 +148,12 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz,
   return p;
 }
 
-static void connect_port(LV2_Handle instance, uint32_t index, void *data)
-{
-  sound_plugin *p = instance;
-  if (index < PORT_COUNT) p->ports[index] = data;
-}
-
 static void activate(LV2_Handle instance)
 {
   sound_plugin *p = instance;
   sampler_reset(p->keyboard);
   p->calm = patience(p);
-  p->announce = true;
+  side_announce(&p->host);
   p->gain = -1.0f;
 }
 
@@ -172,17 +162,17 @@ static void activate(LV2_Handle instance)
 static sampler_sound read_sound(const sound_plugin *p)
 {
   return (sampler_sound){
-      .root_key = port(p, PORT_ROOT_KEY, 0.0f, 127.0f, 60.0f),
-      .attack_ms = port(p, PORT_ATTACK, 0.0f, 10000.0f, 0.0f),
-      .release_ms = port(p, PORT_RELEASE, 0.0f, 10000.0f, 50.0f),
-      .velocity_share = port(p, PORT_VELOCITY, 0.0f, 100.0f, 50.0f) / 100.0f,
-      .loop = switched_on(p, PORT_LOOP),
+      .root_key = side_port(&p->host, PORT_ROOT_KEY, 0.0f, 127.0f, 60.0f),
+      .attack_ms = side_port(&p->host, PORT_ATTACK, 0.0f, 10000.0f, 0.0f),
+      .release_ms = side_port(&p->host, PORT_RELEASE, 0.0f, 10000.0f, 50.0f),
+      .velocity_share = side_port(&p->host, PORT_VELOCITY, 0.0f, 100.0f, 50.0f) / 100.0f,
+      .loop = side_switch(&p->host, PORT_LOOP, false),
   };
 }
 
 static void change(sound_plugin *p)
 {
-  if (!switched_on(p, PORT_AUTO)) return;
+  if (!side_switch(&p->host, PORT_AUTO, false)) return;
   p->due = true;
   p->patience = patience(p);
 }
@@ -190,11 +180,11 @@ static void change(sound_plugin *p)
 static void read_settings(sound_plugin *p)
 {
   sound_settings s = {
-      .prompt = (int)lrintf(port(p, PORT_PROMPT, 0.0f, FACTORY_PROMPTS, 0.0f)),
-      .seed = (uint32_t)port(p, PORT_SEED, 0.0f, 16777215.0f, 0.0f),
-      .steps = (unsigned)lrintf(port(p, PORT_STEPS, 0.0f, MW_SOUND_MOST_STEPS, 0.0f)),
-      .seconds = port(p, PORT_SECONDS, 0.0f, 60.0f, 0.0f),
-      .loop = switched_on(p, PORT_LOOP),
+      .prompt = (int)lrintf(side_port(&p->host, PORT_PROMPT, 0.0f, FACTORY_PROMPTS, 0.0f)),
+      .seed = (uint32_t)side_port(&p->host, PORT_SEED, 0.0f, 16777215.0f, 0.0f),
+      .steps = (unsigned)lrintf(side_port(&p->host, PORT_STEPS, 0.0f, MW_SOUND_MOST_STEPS, 0.0f)),
+      .seconds = side_port(&p->host, PORT_SECONDS, 0.0f, 60.0f, 0.0f),
+      .loop = side_switch(&p->host, PORT_LOOP, false),
   };
   const sound_settings *old = &p->settings;
   bool changed = s.prompt != old->prompt || s.seed != old->seed || s.steps != old->steps ||
@@ -209,11 +199,9 @@ static void start_generation(sound_plugin *p)
   const sound_settings *s = &p->settings;
   sound_wish *wish = &p->wish;
   const char *prompt = s->prompt > 0 ? factory_prompts[s->prompt - 1] : wish->prompt;
-  p->announce = true;
   if (prompt[0] == '\0') {
-    static const char line[] =
-        "there is no prompt: choose a preset, a factory prompt or a prompt file";
-    memcpy(p->message, line, sizeof line);
+    side_set_text(&p->host, p->keys.message,
+                  "there is no prompt: choose a preset, a factory prompt or a prompt file");
     p->due = false;
     return;
   }
@@ -223,29 +211,25 @@ static void start_generation(sound_plugin *p)
                                                                              : (double)s->seconds;
   wish->loop = s->loop;
   p->due = !work_generate(p->work, wish, prompt);
-  p->message[0] = '\0';
-}
-
-static void set_text(sound_plugin *p, const LV2_Atom *value, LV2_URID type, char *text, size_t size)
-{
-  if (!side_text(value, type, text, size)) return;
-  p->unkept = true;
-  p->announce = true;
-  change(p);
+  side_set_text(&p->host, p->keys.message, "");
 }
 
 static void read_message(sound_plugin *p, const LV2_Atom *atom)
 {
+  const sound_keys *keys = &p->keys;
+  char text[SIDE_PATH_SIZE];
   side_message m = side_read(&p->host, atom);
-  if (m.kind == SIDE_GET) p->announce = true;
-  if (m.kind != SIDE_SET) return;
-  if (m.property == p->keys.prompt)
-    set_text(p, m.value, p->host.atom_String, p->wish.prompt, sizeof p->wish.prompt);
-  if (m.property == p->keys.model)
-    set_text(p, m.value, p->host.atom_Path, p->wish.model, sizeof p->wish.model);
-  if (m.property == p->keys.file &&
-      side_text(m.value, p->host.atom_Path, p->wish.file, sizeof p->wish.file))
-    p->unread = p->wish.file[0] != '\0';
+  if (m.property != keys->file && m.property != keys->model && m.property != keys->prompt) return;
+  LV2_URID type = m.property == keys->prompt ? p->host.atom_String : p->host.atom_Path;
+  if (!side_text(m.value, type, text, sizeof text)) return;
+  side_set_text(&p->host, m.property, text);
+  side_announce(&p->host);
+  if (m.property == keys->file) {
+    p->unread = text[0] != '\0';
+  } else {
+    p->unkept = true;
+    change(p);
+  }
 }
 
 static void read_midi(sound_plugin *p, const sampler_sound *how, const uint8_t *bytes, size_t size)
@@ -281,7 +265,7 @@ static void read_midi(sound_plugin *p, const sampler_sound *how, const uint8_t *
 static bool pressed(const sound_plugin *p, int index, bool *down)
 {
   bool was = *down;
-  *down = switched_on(p, index);
+  *down = side_switch(&p->host, index, false);
   return *down && !was;
 }
 
@@ -308,13 +292,12 @@ static void take_news(sound_plugin *p)
   if (p->leaving != NULL || !work_room(p->work)) return;
   sound_news *n = work_news(p->work);
   if (n == NULL) return;
-  p->announce = true;
   if (n->has_clip || n->status != SOUND_READY) p->status = n->status;
-  memcpy(p->message, n->message, sizeof p->message);
+  side_set_text(&p->host, p->keys.message, n->message);
   if (n->has_text) {
-    memcpy(p->wish.prompt, n->prompt, sizeof p->wish.prompt);
-    memcpy(p->wish.model, n->model, sizeof p->wish.model);
-    memcpy(p->wish.file, n->file, sizeof p->wish.file);
+    side_set_text(&p->host, p->keys.prompt, n->prompt);
+    side_set_text(&p->host, p->keys.model, n->model);
+    side_set_text(&p->host, p->keys.file, n->file);
     p->unkept = p->unread = false;
     if (!n->has_clip && n->status == SOUND_READY) change(p); // a prompt read from a file
   }
@@ -333,7 +316,7 @@ static void take_news(sound_plugin *p)
 
 static void exchange(sound_plugin *p, uint32_t frames)
 {
-  work_retry(p->work);
+  worker_retry(p->host.slow);
   if (p->unread && work_read(p->work, &p->wish)) p->unread = false;
   if (p->unkept && work_keep(p->work, &p->wish)) p->unkept = false;
   if (p->due && p->patience == 0) start_generation(p);
@@ -348,41 +331,23 @@ static void exchange(sound_plugin *p, uint32_t frames)
   take_news(p);
 }
 
-static void answer(sound_plugin *p)
-{
-  LV2_Atom_Sequence *notify = p->ports[PORT_NOTIFY];
-  LV2_Atom_Forge_Frame frame;
-  if (notify == NULL) return;
-  lv2_atom_forge_set_buffer(&p->forge, (uint8_t *)notify, notify->atom.size);
-  lv2_atom_forge_sequence_head(&p->forge, &frame, 0);
-  if (p->announce) {
-    const lv2_side *host = &p->host;
-    side_announce_text(host, &p->forge, p->keys.file, host->atom_Path, p->wish.file);
-    side_announce_text(host, &p->forge, p->keys.model, host->atom_Path, p->wish.model);
-    side_announce_text(host, &p->forge, p->keys.prompt, host->atom_String, p->wish.prompt);
-    side_announce_text(host, &p->forge, p->keys.message, host->atom_String, p->message);
-    p->announce = false;
-  }
-  lv2_atom_forge_pop(&p->forge, &frame);
-}
-
 static void report(const sound_plugin *p)
 {
   bool busy = work_busy(p->work);
   const sound_clip *clip = p->current != NULL ? p->current->clip : NULL;
   double frames = clip != NULL ? (double)clip_played(clip)->frames : 0.0;
-  set_port(p, PORT_PROGRESS, busy ? 100.0f * work_progress(p->work) : 0.0f);
-  set_port(p, PORT_STATUS, busy ? (float)SOUND_BUSY : (float)p->status);
-  set_port(p, PORT_CLIP_SECONDS, (float)(frames / p->rate_hz));
+  side_set_port(&p->host, PORT_PROGRESS, busy ? 100.0f * work_progress(p->work) : 0.0f);
+  side_set_port(&p->host, PORT_STATUS, busy ? (float)SOUND_BUSY : (float)p->status);
+  side_set_port(&p->host, PORT_CLIP_SECONDS, (float)(frames / p->host.rate_hz));
 }
 
 // Frames begin to end of the output, with the gain gliding to its port's value.
 static void play(sound_plugin *p, const sampler_sound *how, uint32_t begin, uint32_t end)
 {
-  float *left = p->ports[PORT_OUT_LEFT];
-  float *right = p->ports[PORT_OUT_RIGHT];
-  float step = 1.0f / (0.02f * (float)p->rate_hz);
-  float gain = powf(10.0f, port(p, PORT_GAIN, -60.0f, 24.0f, 0.0f) / 20.0f);
+  float *left = p->host.ports[PORT_OUT_LEFT];
+  float *right = p->host.ports[PORT_OUT_RIGHT];
+  float step = 1.0f / (0.02f * (float)p->host.rate_hz);
+  float gain = powf(10.0f, side_port(&p->host, PORT_GAIN, -60.0f, 24.0f, 0.0f) / 20.0f);
   if (end <= begin) return;
   if (p->gain < 0.0f) p->gain = gain;
   sampler_run(p->keyboard, how, left + begin, end - begin);
@@ -397,7 +362,7 @@ static void run(LV2_Handle instance, uint32_t frames)
 {
   sound_plugin *p = instance;
   unsigned before = side_enter_run();
-  const LV2_Atom_Sequence *control = p->ports[PORT_CONTROL];
+  const LV2_Atom_Sequence *control = p->host.ports[PORT_CONTROL];
   sampler_sound how = read_sound(p);
   uint32_t at = 0;
   read_settings(p);
@@ -417,65 +382,13 @@ static void run(LV2_Handle instance, uint32_t frames)
     }
   }
   play(p, &how, at, frames);
-  answer(p);
+  side_tell(&p->host, p->host.ports[PORT_NOTIFY]);
   report(p);
   side_leave_run(before);
 }
 
-// ---- The rest ----
-
-static LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store,
-                             LV2_State_Handle handle, uint32_t flags,
-                             const LV2_Feature *const *features)
-{
-  sound_plugin *p = instance;
-  (void)flags;
-  side_paths paths = side_paths_of(features);
-  return work_save(p->work, store, handle, &paths);
-}
-
-static LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function retrieve,
-                                LV2_State_Handle handle, uint32_t flags,
-                                const LV2_Feature *const *features)
-{
-  sound_plugin *p = instance;
-  (void)flags;
-  side_paths paths = side_paths_of(features);
-  return work_restore(p->work, retrieve, handle, &paths);
-}
-
-static LV2_Worker_Status work(LV2_Handle instance, LV2_Worker_Respond_Function respond,
-                              LV2_Worker_Respond_Handle handle, uint32_t size, const void *data)
-{
-  sound_plugin *p = instance;
-  (void)respond;
-  (void)handle;
-  (void)size;
-  (void)data;
-  work_drain(p->work);
-  return LV2_WORKER_SUCCESS;
-}
-
-// What the worker does reaches `run` as news.
-static LV2_Worker_Status work_response(LV2_Handle instance, uint32_t size, const void *body)
-{
-  (void)instance;
-  (void)size;
-  (void)body;
-  return LV2_WORKER_SUCCESS;
-}
-
-static const void *extension_data(const char *uri)
-{
-  static const LV2_State_Interface state = {save, restore};
-  static const LV2_Worker_Interface worker_interface = {work, work_response, NULL};
-  if (strcmp(uri, LV2_STATE__interface) == 0) return &state;
-  if (strcmp(uri, LV2_WORKER__interface) == 0) return &worker_interface;
-  return NULL;
-}
-
-static const LV2_Descriptor sound = {SOUND_URI, instantiate, connect_port, activate,
-                                     run,       NULL,        cleanup,      extension_data};
+static const LV2_Descriptor sound = {SOUND_URI, instantiate, side_connect_port,  activate, run,
+                                     NULL,      cleanup,     side_extension_data};
 
 LV2_SYMBOL_EXPORT const LV2_Descriptor *lv2_descriptor(uint32_t index)
 {

@@ -16,10 +16,8 @@
 enum { FROM_MAKER, FROM_FILE, FROM_STATE, BOXES };
 
 struct sound_work {
-  const lv2_side *host;
+  lv2_side *host; // its `slow` keeps and reads
   sound_keys keys;
-  unsigned rate_hz;
-  worker *files; // host's worker or own thread
   worker *maker; // own thread
 
   // between threads
@@ -128,7 +126,7 @@ static mw_status make_clip(sound_work *w, const sound_wish *wish, sound_clip **c
       .context = &g,
   };
   mw_status status = mw_sound_generate(&sound, w->model, &how, error);
-  if (status == MW_OK) status = clip_new(clip, &sound, w->rate_hz, wish->loop, error);
+  if (status == MW_OK) status = clip_new(clip, &sound, w->host->rate_hz, wish->loop, error);
   mw_sound_free(&sound);
   return status;
 }
@@ -242,17 +240,17 @@ static void serve_files(void *context, const void *item)
 
 // ---- Making and ending ----
 
-sound_work *work_new(const lv2_side *host, const sound_keys *keys, unsigned rate_hz)
+sound_work *work_new(lv2_side *host, const sound_keys *keys)
 {
   sound_work *w = calloc(1, sizeof *w);
   if (w == NULL) return NULL;
   w->host = host;
   w->keys = *keys;
-  w->rate_hz = rate_hz;
   pthread_mutex_init(&w->mutex, NULL);
-  w->files = worker_new(host->schedule, sizeof(sound_wish), serve_files, w);
+  host->slow = worker_new(host->schedule, sizeof(sound_wish), serve_files, w);
   w->maker = worker_new(NULL, sizeof(sound_wish), generate, w);
-  if (w->files == NULL || w->maker == NULL || !worker_start(w->files) || !worker_start(w->maker)) {
+  if (host->slow == NULL || w->maker == NULL || !worker_start(host->slow) ||
+      !worker_start(w->maker)) {
     work_free(w);
     return NULL;
   }
@@ -263,9 +261,9 @@ void work_free(sound_work *w)
 {
   if (w == NULL) return;
   atomic_store(&w->closing, true);
-  if (w->files != NULL) worker_stop(w->files);
+  if (w->host->slow != NULL) worker_stop(w->host->slow);
   if (w->maker != NULL) worker_stop(w->maker);
-  worker_free(w->files);
+  worker_free(w->host->slow);
   worker_free(w->maker);
   for (int i = 0; i < BOXES; i++) news_free(atomic_load(&w->boxes[i]));
   news_free(atomic_load(&w->outgoing));
@@ -275,31 +273,21 @@ void work_free(sound_work *w)
   free(w);
 }
 
-void work_drain(sound_work *w)
-{
-  worker_drain(w->files);
-}
-
 // ---- Real time ----
-
-void work_retry(sound_work *w)
-{
-  worker_retry(w->files);
-}
 
 bool work_keep(sound_work *w, const sound_wish *wish)
 {
   sound_wish item = *wish;
   item.serial = 1;
   item.file[0] = '\0';
-  return worker_post(w->files, &item);
+  return worker_post(w->host->slow, &item);
 }
 
 bool work_read(sound_work *w, const sound_wish *wish)
 {
   sound_wish item = *wish;
   item.serial = 1;
-  return worker_post(w->files, &item);
+  return worker_post(w->host->slow, &item);
 }
 
 bool work_generate(sound_work *w, const sound_wish *wish, const char *prompt)
@@ -349,22 +337,13 @@ void work_give_back(sound_work *w, sound_news *news)
   static const sound_wish nothing;
   atomic_store_explicit(&w->outgoing, news, memory_order_release);
   // when the queue is full, the next item in it frees this too
-  worker_post(w->files, &nothing);
+  worker_post(w->host->slow, &nothing);
 }
 
 // ---- State ----
 
-static void store_text(const sound_work *w, LV2_State_Store_Function store, LV2_State_Handle handle,
-                       LV2_URID key, LV2_URID type, const char *text)
-{
-  (void)w;
-  if (text[0] != '\0')
-    store(handle, key, text, strlen(text) + 1, type, LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE);
-}
-
 // A clip inside the state: its rate, then its samples, 32 bits each, least byte first.
-static void store_inside(const sound_work *w, LV2_State_Store_Function store,
-                         LV2_State_Handle handle, const mw_sound *sound)
+static void store_inside(const sound_work *w, const side_state *st, const mw_sound *sound)
 {
   size_t bytes = (sound->frames + 1) * 4;
   unsigned char *packed = malloc(bytes);
@@ -374,65 +353,53 @@ static void store_inside(const sound_work *w, LV2_State_Store_Function store,
     if (i > 0) memcpy(&word, &sound->samples[i - 1], sizeof word);
     for (int k = 0; k < 4; k++) packed[4 * i + (size_t)k] = (unsigned char)(word >> (8 * k));
   }
-  store(handle, w->keys.clip_bytes, packed, bytes, w->host->atom_Chunk,
-        LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE);
+  side_store(st, w->keys.clip_bytes, w->host->atom_Chunk, packed, bytes);
   free(packed);
 }
 
-static void store_clip(const sound_work *w, LV2_State_Store_Function store, LV2_State_Handle handle,
-                       const side_paths *paths, const mw_sound *sound, bool loops)
+static void store_clip(const sound_work *w, const side_state *st, const mw_sound *sound, bool loops)
 {
   char path[SIDE_PATH_SIZE];
-  char abstract[SIDE_PATH_SIZE];
   const int32_t loops_value = loops;
   mw_error error;
-  store(handle, w->keys.clip_loops, &loops_value, sizeof loops_value, w->host->atom_Bool,
-        LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE);
-  if (!side_make(paths, "clip.wav", path)) {
-    store_inside(w, store, handle, sound);
-  } else if (mw_sound_save(sound, path, true, &error) != MW_OK) {
+  side_store(st, w->keys.clip_loops, w->host->atom_Bool, &loops_value, sizeof loops_value);
+  if (!side_make_path(st, "clip.wav", path)) {
+    store_inside(w, st, sound);
+  } else if (mw_sound_save(sound, path, true, &error) == MW_OK) {
+    side_store_path(st, w->keys.clip, path);
+  } else {
     side_log(w->host, w->host->log_Error, error.text);
-    store_inside(w, store, handle, sound);
-  } else if (side_abstract(paths, path, abstract)) {
-    store_text(w, store, handle, w->keys.clip, w->host->atom_Path, abstract);
+    store_inside(w, st, sound);
   }
 }
 
-LV2_State_Status work_save(sound_work *w, LV2_State_Store_Function store, LV2_State_Handle handle,
-                           const side_paths *paths)
+LV2_State_Status work_save(sound_work *w, const side_state *st)
 {
   char prompt[MW_PROMPT_BYTES];
   char model[SIDE_PATH_SIZE];
-  char abstract[SIDE_PATH_SIZE];
   pthread_mutex_lock(&w->mutex);
   memcpy(prompt, w->prompt, sizeof prompt);
   memcpy(model, w->kept_model, sizeof model);
   sound_clip *clip = clip_share(w->clip);
   bool loops = w->clip_loops;
   pthread_mutex_unlock(&w->mutex);
-  store_text(w, store, handle, w->keys.prompt, w->host->atom_String, prompt);
-  if (model[0] != '\0' && side_abstract(paths, model, abstract))
-    store_text(w, store, handle, w->keys.model, w->host->atom_Path, abstract);
-  if (clip != NULL) store_clip(w, store, handle, paths, clip_sound(clip), loops);
+  side_store_text(st, w->keys.prompt, prompt);
+  side_store_path(st, w->keys.model, model);
+  if (clip != NULL) store_clip(w, st, clip_sound(clip), loops);
   clip_give_back(clip);
   return LV2_STATE_SUCCESS;
 }
 
 // The clip of a state, from its file or from inside; empty when there is none.
-static mw_status read_clip(const sound_work *w, LV2_State_Retrieve_Function retrieve,
-                           LV2_State_Handle handle, const side_paths *paths, mw_sound *sound,
+static mw_status read_clip(const sound_work *w, const side_state *st, mw_sound *sound,
                            mw_error *error)
 {
-  char abstract[SIDE_PATH_SIZE];
   char path[SIDE_PATH_SIZE];
-  size_t bytes = 0;
-  uint32_t type = 0;
-  uint32_t flags = 0;
-  side_retrieve(retrieve, handle, w->keys.clip, w->host->atom_Path, abstract, sizeof abstract);
-  if (abstract[0] != '\0' && side_absolute(paths, abstract, path))
-    return mw_sound_read(sound, path, 0, error);
-  const unsigned char *packed = retrieve(handle, w->keys.clip_bytes, &bytes, &type, &flags);
-  if (packed == NULL || type != w->host->atom_Chunk || bytes < 8 || bytes % 4 != 0) return MW_OK;
+  size_t bytes;
+  side_retrieve_path(st, w->keys.clip, path);
+  if (path[0] != '\0') return mw_sound_read(sound, path, 0, error);
+  const unsigned char *packed = side_retrieve(st, w->keys.clip_bytes, w->host->atom_Chunk, &bytes);
+  if (packed == NULL || bytes < 8 || bytes % 4 != 0) return MW_OK;
   float *samples = malloc(bytes);
   if (samples == NULL) {
     snprintf(error->text, sizeof error->text, "out of memory for the sound of a state");
@@ -450,35 +417,28 @@ static mw_status read_clip(const sound_work *w, LV2_State_Retrieve_Function retr
   return MW_OK;
 }
 
-static bool read_loops(const sound_work *w, LV2_State_Retrieve_Function retrieve,
-                       LV2_State_Handle handle)
+static bool read_loops(const sound_work *w, const side_state *st)
 {
-  size_t size = 0;
-  uint32_t type = 0;
-  uint32_t flags = 0;
-  const int32_t *value = retrieve(handle, w->keys.clip_loops, &size, &type, &flags);
-  return value != NULL && type == w->host->atom_Bool && size == sizeof *value && *value != 0;
+  size_t bytes;
+  const int32_t *value = side_retrieve(st, w->keys.clip_loops, w->host->atom_Bool, &bytes);
+  return value != NULL && bytes == sizeof *value && *value != 0;
 }
 
-LV2_State_Status work_restore(sound_work *w, LV2_State_Retrieve_Function retrieve,
-                              LV2_State_Handle handle, const side_paths *paths)
+LV2_State_Status work_restore(sound_work *w, const side_state *st)
 {
-  char abstract[SIDE_PATH_SIZE];
   mw_sound sound = {0};
   mw_error error;
   sound_news *n = news_new(SOUND_EMPTY, "");
   if (n == NULL) return LV2_STATE_ERR_UNKNOWN;
   n->has_text = true;
-  side_retrieve(retrieve, handle, w->keys.prompt, w->host->atom_String, n->prompt,
-                sizeof n->prompt);
-  side_retrieve(retrieve, handle, w->keys.model, w->host->atom_Path, abstract, sizeof abstract);
-  if (abstract[0] != '\0' && !side_absolute(paths, abstract, n->model)) n->model[0] = '\0';
-  bool loops = read_loops(w, retrieve, handle);
-  mw_status status = read_clip(w, retrieve, handle, paths, &sound, &error);
+  side_retrieve_text(st, w->keys.prompt, n->prompt, sizeof n->prompt);
+  side_retrieve_path(st, w->keys.model, n->model);
+  bool loops = read_loops(w, st);
+  mw_status status = read_clip(w, st, &sound, &error);
   // missing means empty: no clip stays that is not of this state
   n->has_clip = true;
   if (status == MW_OK && sound.frames > 0)
-    status = clip_new(&n->clip, &sound, w->rate_hz, loops, &error);
+    status = clip_new(&n->clip, &sound, w->host->rate_hz, loops, &error);
   mw_sound_free(&sound);
   if (status != MW_OK) {
     snprintf(n->message, sizeof n->message, "%s", error.text);

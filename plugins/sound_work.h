@@ -6,7 +6,7 @@
 #ifndef MEANWAVE_SOUND_WORK_H
 #define MEANWAVE_SOUND_WORK_H
 
-#include "lv2_side.h"
+#include "lv2_state.h"
 #include "sound_clip.h"
 
 // Values of the status port; a symbol's meaning never changes.
@@ -50,14 +50,12 @@ typedef struct {
 
 typedef struct sound_work sound_work;
 
-// NULL when memory or threads are out. Not real time.
-sound_work *work_new(const lv2_side *host, const sound_keys *keys, unsigned rate_hz);
-void work_free(sound_work *w);  // ends a generation under way; NULL is fine
-void work_drain(sound_work *w); // in the host's worker
+// NULL when memory or threads are out. Makes the host's `slow`. Not real time.
+sound_work *work_new(lv2_side *host, const sound_keys *keys);
+void work_free(sound_work *w); // ends a generation under way; NULL is fine
 
 // ---- Real time: the audio thread's ----
 
-void work_retry(sound_work *w); // once a run
 // False: later. The state holds the wish's prompt and model from then on.
 bool work_keep(sound_work *w, const sound_wish *wish);
 bool work_read(sound_work *w, const sound_wish *wish); // the prompt in wish->file
@@ -73,9 +71,7 @@ void work_give_back(sound_work *w, sound_news *news);
 
 // ---- State. Not real time ----
 
-LV2_State_Status work_save(sound_work *w, LV2_State_Store_Function store, LV2_State_Handle handle,
-                           const side_paths *paths);
-LV2_State_Status work_restore(sound_work *w, LV2_State_Retrieve_Function retrieve,
-                              LV2_State_Handle handle, const side_paths *paths);
+LV2_State_Status work_save(sound_work *w, const side_state *st);
+LV2_State_Status work_restore(sound_work *w, const side_state *st);
 
 #endif

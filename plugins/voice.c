@@ -18,8 +18,7 @@
 
 #include <lv2/atom/util.h>
 
-#include "worker.h"
-#include "lv2_side.h"
+#include "lv2_state.h"
 #include "voice_rig.h"
 
 #define VOICE_URI "urn:meanwave:voice"
@@ -43,6 +42,8 @@ enum {
   PORT_COUNT = PORT_AUDIO + 2 * RIG_CHANNELS,
 };
 
+_Static_assert((int)PORT_COUNT <= (int)SIDE_PORTS, "room for the ports");
+
 enum { FADE_MS = 50 };
 
 typedef struct {
@@ -51,21 +52,19 @@ typedef struct {
   LV2_URID model;
   LV2_URID message;
   LV2_URID file_hash; // of the state
-  unsigned rate_hz;
   size_t channels;
-  void *ports[PORT_COUNT];
-  LV2_Atom_Forge forge;
-  worker *loads;
 
   // the audio thread's
   voice_rig *now;
-  voice_rig *next; // or NULL; heard once it is as late as it says
-  size_t next_age; // frames it has run
-  rig_wish wish;   // the newest
-  bool unposted;   // the newest wish waits for room in the worker's queue
-  bool unswept;    // so does the wish that something be freed
-  bool announce;
+  voice_rig *next;      // or NULL; heard once it is as late as it says
+  size_t next_age;      // frames it has run
+  rig_wish wish;        // the newest
+  bool unposted;        // the newest wish waits for room in the worker's queue
+  bool unswept;         // so does the wish that something be freed
   uint64_t late_chunks; // of rigs that are gone
+  char told_file[SIDE_PATH_SIZE];
+  char told_model[SIDE_PATH_SIZE];
+  char told_message[sizeof((mw_error *)0)->text];
   float scratch[3][RIG_CHANNELS][RIG_PIECE_FRAMES];
 
   // between threads
@@ -82,28 +81,16 @@ typedef struct {
   bool active;                  // between activate and deactivate
 } voice_plugin;
 
-static float port(const voice_plugin *p, int index, float low, float high, float standard)
-{
-  const float *value = p->ports[index];
-  if (value == NULL || !isfinite(*value)) return standard;
-  return *value < low ? low : *value > high ? high : *value;
-}
-
-static void set_port(const voice_plugin *p, int index, float value)
-{
-  if (p->ports[index] != NULL) *(float *)p->ports[index] = value;
-}
-
 static int port_number(const voice_plugin *p)
 {
-  return (int)lrintf(port(p, PORT_VOICE, 0.0f, 1000.0f, 0.0f));
+  return (int)lrintf(side_port(&p->host, PORT_VOICE, 0.0f, 1000.0f, 0.0f));
 }
 
 // ---- Off the audio thread ----
 
 static voice_rig *make_rig(voice_plugin *p, const rig_wish *wish)
 {
-  voice_rig *r = rig_new(wish, p->rate_hz, p->channels, p->host.block_frames);
+  voice_rig *r = rig_new(wish, p->host.rate_hz, p->channels, p->host.block_frames);
   if (r == NULL)
     side_log(&p->host, p->host.log_Error, "out of memory for a voice; the old one stays");
   else if (rig_state(r) != RIG_READY)
@@ -139,27 +126,95 @@ static void load(void *context, const void *item)
   deliver(p, wish);
 }
 
+// ---- State ----
+
+static LV2_State_Status save(void *plugin, const side_state *st)
+{
+  voice_plugin *p = plugin;
+  rig_wish *kept = malloc(sizeof *kept);
+  char hash[sizeof p->kept_hash];
+  if (kept == NULL) return LV2_STATE_ERR_UNKNOWN;
+  pthread_mutex_lock(&p->mutex);
+  *kept = p->kept;
+  memcpy(hash, p->kept_hash, sizeof hash);
+  pthread_mutex_unlock(&p->mutex);
+  side_store_path(st, p->file, kept->file);
+  side_store_path(st, p->model, kept->model);
+  // a file that is gone keeps the hash it had
+  if (kept->file[0] != '\0') mw_file_hash(kept->file, hash, NULL);
+  if (kept->file[0] != '\0') side_store_text(st, p->file_hash, hash);
+  free(kept);
+  return LV2_STATE_SUCCESS;
+}
+
+// A voice file that is gone, found by its name and content among the user's voices.
+static void find_again(voice_plugin *p, char file[SIDE_PATH_SIZE], const char *hash)
+{
+  char found[SIDE_PATH_SIZE];
+  char found_hash[MW_HASH_SIZE];
+  mw_error line;
+  const char *name = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
+  if (name[0] == '\0' || hash[0] == '\0' || access(file, R_OK) == 0) return;
+  if (mw_find_voice(found, sizeof found, name, NULL) != MW_OK ||
+      mw_file_hash(found, found_hash, NULL) != MW_OK || strcmp(hash, found_hash) != 0)
+    return;
+  snprintf(line.text, sizeof line.text, "%.200s is gone; the same voice is taken from %.200s", file,
+           found);
+  side_log(&p->host, p->host.log_Note, line.text);
+  memcpy(file, found, sizeof found);
+}
+
+static LV2_State_Status restore(void *plugin, const side_state *st)
+{
+  voice_plugin *p = plugin;
+  char hash[sizeof p->kept_hash];
+  rig_wish *wish = calloc(1, sizeof *wish);
+  // a missing key means an empty path: what was there before does not stay
+  if (wish == NULL || !side_retrieve_path(st, p->file, wish->file) ||
+      !side_retrieve_path(st, p->model, wish->model)) {
+    free(wish);
+    return LV2_STATE_ERR_UNKNOWN;
+  }
+  side_retrieve_text(st, p->file_hash, hash, sizeof hash);
+  find_again(p, wish->file, hash);
+  pthread_mutex_lock(&p->mutex);
+  p->kept = *wish;
+  memcpy(p->kept_hash, hash, sizeof hash);
+  pthread_mutex_unlock(&p->mutex);
+  // activate loads it; while the plugin runs, the next `run` has it loaded
+  if (p->active) {
+    wish = atomic_exchange_explicit(&p->restored, wish, memory_order_acq_rel);
+    free(atomic_exchange_explicit(&p->spent, NULL, memory_order_acquire));
+  }
+  free(wish);
+  return LV2_STATE_SUCCESS;
+}
+
+// ---- Beginning and end ----
+
 static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz,
                               const char *bundle_path, const LV2_Feature *const *features)
 {
   (void)bundle_path;
   voice_plugin *p = calloc(1, sizeof *p);
-  if (p == NULL) return NULL;
-  if (!side_init(&p->host, features) || !(rate_hz >= 1000.0 && rate_hz <= 768000.0)) {
+  if (p == NULL || !side_init(&p->host, rate_hz, features)) {
     free(p);
     return NULL;
   }
-  LV2_URID_Map *map = p->host.map;
-  p->file = map->map(map->handle, VOICE_URI ":file");
-  p->model = map->map(map->handle, VOICE_URI ":model");
-  p->message = map->map(map->handle, VOICE_URI ":message");
-  p->file_hash = map->map(map->handle, VOICE_URI ":fileHash");
-  p->rate_hz = (unsigned)lrint(rate_hz);
+  lv2_side *host = &p->host;
+  host->save = save;
+  host->restore = restore;
+  p->file = side_add_property(host, VOICE_URI ":file", host->atom_Path, true, p->told_file,
+                              sizeof p->told_file);
+  p->model = side_add_property(host, VOICE_URI ":model", host->atom_Path, true, p->told_model,
+                               sizeof p->told_model);
+  p->message = side_add_property(host, VOICE_URI ":message", host->atom_String, false,
+                                 p->told_message, sizeof p->told_message);
+  p->file_hash = side_urid(host, VOICE_URI ":fileHash");
   p->channels = strcmp(descriptor->URI, VOICE_STEREO_URI) == 0 ? 2 : 1;
-  lv2_atom_forge_init(&p->forge, map);
   pthread_mutex_init(&p->mutex, NULL);
-  p->loads = worker_new(p->host.schedule, sizeof(rig_wish), load, p);
-  if (p->loads == NULL) {
+  host->slow = worker_new(host->schedule, sizeof(rig_wish), load, p);
+  if (host->slow == NULL) {
     pthread_mutex_destroy(&p->mutex);
     free(p);
     return NULL;
@@ -167,15 +222,19 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz,
   return p;
 }
 
-static void connect_port(LV2_Handle instance, uint32_t index, void *data)
-{
-  voice_plugin *p = instance;
-  if (index < PORT_COUNT) p->ports[index] = data;
-}
-
 static bool same_wish(const rig_wish *a, const rig_wish *b)
 {
   return a->number == b->number && strcmp(a->file, b->file) == 0 && strcmp(a->model, b->model) == 0;
+}
+
+// What is told from now on. What could not be had is not named.
+static void present(voice_plugin *p, const voice_rig *r)
+{
+  const rig_wish *w = rig_wished(r);
+  side_set_text(&p->host, p->file, rig_state(r) == RIG_NO_VOICE ? "" : w->file);
+  side_set_text(&p->host, p->model, rig_state(r) == RIG_NO_MODEL ? "" : w->model);
+  side_set_text(&p->host, p->message, rig_message(r));
+  side_announce(&p->host);
 }
 
 // What a load that was under way left.
@@ -200,7 +259,6 @@ static void activate(LV2_Handle instance)
   p->wish.number = port_number(p);
   p->wish.serial = atomic_fetch_add(&p->serial, 1) + 1;
   p->unposted = false;
-  p->announce = true;
   bool stays =
       p->now != NULL && rig_state(p->now) == RIG_READY && same_wish(&p->wish, rig_wished(p->now));
   voice_rig *made = stays ? NULL : make_rig(p, &p->wish);
@@ -211,11 +269,11 @@ static void activate(LV2_Handle instance)
   if (p->now != NULL) {
     rig_reset(p->now);
     start_rig(p, p->now);
+    present(p, p->now);
   }
-  if (!worker_start(p->loads))
+  if (!worker_start(p->host.slow))
     side_log(&p->host, p->host.log_Error,
-             "no thread to load voices: a change waits for the next "
-             "start");
+             "no thread to load voices: a change waits for the next start");
   p->active = true;
 }
 
@@ -223,7 +281,7 @@ static void deactivate(LV2_Handle instance)
 {
   voice_plugin *p = instance;
   p->active = false;
-  worker_stop(p->loads);
+  worker_stop(p->host.slow);
   drop_unfinished(p);
   if (p->now != NULL) rig_stop(p->now);
 }
@@ -234,32 +292,12 @@ static void cleanup(LV2_Handle instance)
   if (p->active) deactivate(p);
   drop_unfinished(p);
   rig_free(p->now);
-  worker_free(p->loads);
+  worker_free(p->host.slow);
   pthread_mutex_destroy(&p->mutex);
   free(p);
 }
 
 // ---- The audio thread ----
-
-static void answer(voice_plugin *p)
-{
-  LV2_Atom_Sequence *notify = p->ports[PORT_NOTIFY];
-  LV2_Atom_Forge_Frame frame;
-  if (notify == NULL) return;
-  lv2_atom_forge_set_buffer(&p->forge, (uint8_t *)notify, notify->atom.size);
-  lv2_atom_forge_sequence_head(&p->forge, &frame, 0);
-  if (p->announce && p->now != NULL) {
-    const voice_rig *r = p->next != NULL ? p->next : p->now;
-    const rig_wish *w = rig_wished(r);
-    side_announce_text(&p->host, &p->forge, p->file, p->host.atom_Path,
-                       rig_state(r) == RIG_NO_VOICE ? "" : w->file);
-    side_announce_text(&p->host, &p->forge, p->model, p->host.atom_Path,
-                       rig_state(r) == RIG_NO_MODEL ? "" : w->model);
-    side_announce_text(&p->host, &p->forge, p->message, p->host.atom_String, rig_message(r));
-    p->announce = false;
-  }
-  lv2_atom_forge_pop(&p->forge, &frame);
-}
 
 static void new_wish(voice_plugin *p)
 {
@@ -274,14 +312,13 @@ static void set_path(voice_plugin *p, char path[SIDE_PATH_SIZE], const LV2_Atom 
 
 static void read_messages(voice_plugin *p)
 {
-  const LV2_Atom_Sequence *control = p->ports[PORT_CONTROL];
+  const LV2_Atom_Sequence *control = p->host.ports[PORT_CONTROL];
   if (control == NULL) return;
   LV2_ATOM_SEQUENCE_FOREACH(control, event)
   {
     side_message m = side_read(&p->host, &event->body);
-    if (m.kind == SIDE_GET) p->announce = true;
-    if (m.kind == SIDE_SET && m.property == p->file) set_path(p, p->wish.file, m.value);
-    if (m.kind == SIDE_SET && m.property == p->model) set_path(p, p->wish.model, m.value);
+    if (m.property == p->file) set_path(p, p->wish.file, m.value);
+    if (m.property == p->model) set_path(p, p->wish.model, m.value);
   }
 }
 
@@ -304,14 +341,14 @@ static void exchange_rigs(voice_plugin *p, bool free_wheels)
     p->wish.number = number;
     new_wish(p);
   }
-  worker_retry(p->loads);
-  if (p->unposted) p->unposted = !worker_post(p->loads, &p->wish);
+  worker_retry(p->host.slow);
+  if (p->unposted) p->unposted = !worker_post(p->host.slow, &p->wish);
   if (p->unswept) {
     rig_wish nothing;
     nothing.serial = 0;
-    p->unswept = !worker_post(p->loads, &nothing);
+    p->unswept = !worker_post(p->host.slow, &nothing);
   }
-  if (free_wheels) worker_drain(p->loads);
+  if (free_wheels) worker_drain(p->host.slow);
   if (p->next != NULL || atomic_load_explicit(&p->outgoing, memory_order_relaxed) != NULL) return;
   voice_rig *r = atomic_exchange_explicit(&p->incoming, NULL, memory_order_acquire);
   if (r == NULL) return;
@@ -322,7 +359,7 @@ static void exchange_rigs(voice_plugin *p, bool free_wheels)
   }
   p->next = r;
   p->next_age = 0;
-  p->announce = true;
+  present(p, r);
 }
 
 static void retire(voice_plugin *p)
@@ -342,31 +379,32 @@ static void run_piece(voice_plugin *p, const rig_controls *c, size_t at, size_t 
 {
   float *in[RIG_CHANNELS];
   float *old[RIG_CHANNELS];
-  float *new[RIG_CHANNELS];
-  size_t fade_frames = (size_t)p->rate_hz * FADE_MS / 1000;
+  float *coming[RIG_CHANNELS];
+  size_t fade_frames = (size_t)p->host.rate_hz * FADE_MS / 1000;
   for (size_t k = 0; k < p->channels; k++) {
     in[k] = p->scratch[0][k];
     old[k] = p->scratch[1][k];
-    new[k] = p->scratch[2][k];
-    memcpy(in[k], (const float *)p->ports[PORT_AUDIO + k] + at, frames * sizeof(float));
+    coming[k] = p->scratch[2][k];
+    memcpy(in[k], (const float *)p->host.ports[PORT_AUDIO + k] + at, frames * sizeof(float));
     memset(old[k], 0, frames * sizeof(float));
   }
   if (p->now != NULL) rig_run(p->now, c, in, old, frames, synchronous);
   if (p->next != NULL) {
-    rig_run(p->next, c, in, new, frames, synchronous);
+    rig_run(p->next, c, in, coming, frames, synchronous);
     size_t warm = rig_delay_frames(p->next);
     for (size_t i = 0; i < frames; i++) {
       size_t age = p->next_age + i;
       if (age <= warm) continue;
       float share = age < warm + fade_frames ? (float)(age - warm) / (float)fade_frames : 1.0f;
       for (size_t k = 0; k < p->channels; k++)
-        old[k][i] = share == 1.0f ? new[k][i] : old[k][i] + share *(new[k][i] - old[k][i]);
+        old[k][i] = share == 1.0f ? coming[k][i] : old[k][i] + share * (coming[k][i] - old[k][i]);
     }
     p->next_age += frames;
     if (p->next_age >= warm + fade_frames) retire(p);
   }
   for (size_t k = 0; k < p->channels; k++)
-    memcpy((float *)p->ports[PORT_AUDIO + p->channels + k] + at, old[k], frames * sizeof(float));
+    memcpy((float *)p->host.ports[PORT_AUDIO + p->channels + k] + at, old[k],
+           frames * sizeof(float));
 }
 
 static void report(voice_plugin *p)
@@ -375,25 +413,25 @@ static void report(voice_plugin *p)
                rig_wished(p->now)->serial != atomic_load_explicit(&p->serial, memory_order_relaxed);
   uint64_t late = p->late_chunks + (p->next != NULL ? rig_late_chunks(p->next) : 0);
   if (p->now != NULL) late += rig_late_chunks(p->now);
-  set_port(p, PORT_LATENCY, p->now != NULL ? (float)rig_delay_frames(p->now) : 0.0f);
-  set_port(p, PORT_LATE_CHUNKS, (float)late);
-  set_port(p, PORT_RTF, p->now != NULL ? rig_rtf(p->now) : 0.0f);
-  set_port(p, PORT_STATUS, waits ? (float)RIG_LOADING : (float)rig_state(p->now));
+  side_set_port(&p->host, PORT_LATENCY, p->now != NULL ? (float)rig_delay_frames(p->now) : 0.0f);
+  side_set_port(&p->host, PORT_LATE_CHUNKS, (float)late);
+  side_set_port(&p->host, PORT_RTF, p->now != NULL ? rig_rtf(p->now) : 0.0f);
+  side_set_port(&p->host, PORT_STATUS, waits ? (float)RIG_LOADING : (float)rig_state(p->now));
 }
 
 static void run(LV2_Handle instance, uint32_t frames)
 {
   voice_plugin *p = instance;
   unsigned before = side_enter_run();
-  bool free_wheels = port(p, PORT_FREEWHEEL, 0.0f, 1.0f, 0.0f) > 0.0f;
+  bool free_wheels = side_switch(&p->host, PORT_FREEWHEEL, false);
   // a block longer than the host has said leaves as much time to compute it here
   bool synchronous = free_wheels || frames > p->host.block_frames;
   rig_controls c = {
-      .enabled = port(p, PORT_ENABLED, 0.0f, 1.0f, 1.0f) > 0.0f,
-      .voice = {.mix = port(p, PORT_MIX, 0.0f, 100.0f, 100.0f) / 100.0f,
-                .pitch = port(p, PORT_PITCH, -24.0f, 24.0f, 0.0f),
-                .gate_db = port(p, PORT_GATE, MW_GATE_OFF, 0.0f, MW_GATE_OFF),
-                .gain_db = port(p, PORT_GAIN, -60.0f, 24.0f, 0.0f)},
+      .enabled = side_switch(&p->host, PORT_ENABLED, true),
+      .voice = {.mix = side_port(&p->host, PORT_MIX, 0.0f, 100.0f, 100.0f) / 100.0f,
+                .pitch = side_port(&p->host, PORT_PITCH, -24.0f, 24.0f, 0.0f),
+                .gate_db = side_port(&p->host, PORT_GATE, MW_GATE_OFF, 0.0f, MW_GATE_OFF),
+                .gain_db = side_port(&p->host, PORT_GAIN, -60.0f, 24.0f, 0.0f)},
   };
   take_restored(p);
   read_messages(p);
@@ -402,135 +440,16 @@ static void run(LV2_Handle instance, uint32_t frames)
     size_t left = frames - at;
     run_piece(p, &c, at, left < RIG_PIECE_FRAMES ? left : RIG_PIECE_FRAMES, synchronous);
   }
-  answer(p);
+  side_tell(&p->host, p->host.ports[PORT_NOTIFY]);
   report(p);
   side_leave_run(before);
 }
 
-// ---- State ----
-
-static void store_path(voice_plugin *p, LV2_State_Store_Function store, LV2_State_Handle handle,
-                       const side_paths *paths, LV2_URID key, const char *path)
-{
-  char abstract[SIDE_PATH_SIZE];
-  if (path[0] != '\0' && side_abstract(paths, path, abstract))
-    store(handle, key, abstract, strlen(abstract) + 1, p->host.atom_Path,
-          LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE);
-}
-
-static LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store,
-                             LV2_State_Handle handle, uint32_t flags,
-                             const LV2_Feature *const *features)
-{
-  voice_plugin *p = instance;
-  (void)flags;
-  side_paths paths = side_paths_of(features);
-  rig_wish *kept = malloc(sizeof *kept);
-  char hash[sizeof p->kept_hash];
-  if (kept == NULL) return LV2_STATE_ERR_UNKNOWN;
-  pthread_mutex_lock(&p->mutex);
-  *kept = p->kept;
-  memcpy(hash, p->kept_hash, sizeof hash);
-  pthread_mutex_unlock(&p->mutex);
-  store_path(p, store, handle, &paths, p->file, kept->file);
-  store_path(p, store, handle, &paths, p->model, kept->model);
-  // a file that is gone keeps the hash it had
-  if (kept->file[0] != '\0') mw_file_hash(kept->file, hash, NULL);
-  if (kept->file[0] != '\0' && hash[0] != '\0')
-    store(handle, p->file_hash, hash, strlen(hash) + 1, p->host.atom_String,
-          LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE);
-  free(kept);
-  return LV2_STATE_SUCCESS;
-}
-
-// A voice file that is gone, found by its name and content among the user's voices.
-static void find_again(voice_plugin *p, char file[SIDE_PATH_SIZE], const char *hash)
-{
-  char found[SIDE_PATH_SIZE];
-  char found_hash[MW_HASH_SIZE];
-  mw_error line;
-  const char *name = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
-  if (name[0] == '\0' || hash[0] == '\0' || access(file, R_OK) == 0) return;
-  if (mw_find_voice(found, sizeof found, name, NULL) != MW_OK ||
-      mw_file_hash(found, found_hash, NULL) != MW_OK || strcmp(hash, found_hash) != 0)
-    return;
-  snprintf(line.text, sizeof line.text, "%.200s is gone; the same voice is taken from %.200s", file,
-           found);
-  side_log(&p->host, p->host.log_Note, line.text);
-  memcpy(file, found, sizeof found);
-}
-
-static LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function retrieve,
-                                LV2_State_Handle handle, uint32_t flags,
-                                const LV2_Feature *const *features)
-{
-  voice_plugin *p = instance;
-  (void)flags;
-  side_paths paths = side_paths_of(features);
-  const LV2_URID path_type = p->host.atom_Path;
-  rig_wish *wish = calloc(1, sizeof *wish);
-  char *abstract = malloc(SIDE_PATH_SIZE);
-  char hash[sizeof p->kept_hash];
-  LV2_State_Status status = LV2_STATE_ERR_UNKNOWN;
-  if (wish == NULL || abstract == NULL) goto end;
-  // a missing key means an empty path: what was there before does not stay
-  side_retrieve(retrieve, handle, p->file, path_type, abstract, SIDE_PATH_SIZE);
-  if (abstract[0] != '\0' && !side_absolute(&paths, abstract, wish->file)) goto end;
-  side_retrieve(retrieve, handle, p->model, path_type, abstract, SIDE_PATH_SIZE);
-  if (abstract[0] != '\0' && !side_absolute(&paths, abstract, wish->model)) goto end;
-  side_retrieve(retrieve, handle, p->file_hash, p->host.atom_String, hash, sizeof hash);
-  find_again(p, wish->file, hash);
-  pthread_mutex_lock(&p->mutex);
-  p->kept = *wish;
-  memcpy(p->kept_hash, hash, sizeof hash);
-  pthread_mutex_unlock(&p->mutex);
-  // activate loads it; while the plugin runs, the next `run` has it loaded
-  if (p->active) {
-    free(atomic_exchange_explicit(&p->restored, wish, memory_order_acq_rel));
-    free(atomic_exchange_explicit(&p->spent, NULL, memory_order_acquire));
-    wish = NULL;
-  }
-  status = LV2_STATE_SUCCESS;
-end:
-  free(wish);
-  free(abstract);
-  return status;
-}
-
-static LV2_Worker_Status work(LV2_Handle instance, LV2_Worker_Respond_Function respond,
-                              LV2_Worker_Respond_Handle handle, uint32_t size, const void *data)
-{
-  voice_plugin *p = instance;
-  (void)respond;
-  (void)handle;
-  (void)size;
-  (void)data;
-  worker_drain(p->loads);
-  return LV2_WORKER_SUCCESS;
-}
-
-// What the worker makes reaches `run` by itself.
-static LV2_Worker_Status work_response(LV2_Handle instance, uint32_t size, const void *body)
-{
-  (void)instance;
-  (void)size;
-  (void)body;
-  return LV2_WORKER_SUCCESS;
-}
-
-static const void *extension_data(const char *uri)
-{
-  static const LV2_State_Interface state = {save, restore};
-  static const LV2_Worker_Interface worker_interface = {work, work_response, NULL};
-  if (strcmp(uri, LV2_STATE__interface) == 0) return &state;
-  if (strcmp(uri, LV2_WORKER__interface) == 0) return &worker_interface;
-  return NULL;
-}
-
-static const LV2_Descriptor mono = {VOICE_URI, instantiate, connect_port, activate,
-                                    run,       deactivate,  cleanup,      extension_data};
-static const LV2_Descriptor stereo = {VOICE_STEREO_URI, instantiate, connect_port,  activate, run,
-                                      deactivate,       cleanup,     extension_data};
+static const LV2_Descriptor mono = {VOICE_URI, instantiate, side_connect_port, activate,
+                                    run,       deactivate,  cleanup,           side_extension_data};
+static const LV2_Descriptor stereo = {
+    VOICE_STEREO_URI, instantiate, side_connect_port,  activate, run,
+    deactivate,       cleanup,     side_extension_data};
 
 LV2_SYMBOL_EXPORT const LV2_Descriptor *lv2_descriptor(uint32_t index)
 {

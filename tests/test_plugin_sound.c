@@ -141,6 +141,12 @@ static void words_become_a_sound_on_the_keys(void **state)
     settle(h);
     assert_int_equal(host_value(h, "status"), READY);
     assert_string_equal(host_told(h, PROMPT_KEY), "rain on a tin roof");
+    assert_null(host_told(h, MESSAGE_KEY)); // it never changed; asked for by name it is told
+    host_send_get(h, NULL);
+    run_frames(h, out, 64, 64);
+    assert_null(host_told(h, MESSAGE_KEY));
+    host_send_get(h, MESSAGE_KEY);
+    run_frames(h, out, 64, 64);
     assert_string_equal(host_told(h, MESSAGE_KEY), "");
     assert_true(fabsf(host_value(h, "clip_seconds") - 0.3f) < 0.001f);
     play_key(h, 60, reference);
