@@ -18,8 +18,7 @@ static const char *const cases[SMALL_MODELS] = {"e2e_v1", "e2e_v2_120ms", "e2e_v
 
 bool small_folder_make(small_folder *folder)
 {
-  snprintf(folder->path, sizeof folder->path, "/tmp/meanwave-test-XXXXXX");
-  return mkdtemp(folder->path) != NULL;
+  return temp_folder_make(folder->path);
 }
 
 static bool add_link(const small_folder *folder, const char *golden, const char *file,
@@ -45,9 +44,7 @@ bool small_folder_add(const small_folder *folder, small_model model)
 
 void small_folder_remove(const small_folder *folder)
 {
-  char command[128];
-  snprintf(command, sizeof command, "rm -r %s", folder->path);
-  if (system(command) != 0) fprintf(stderr, "%s stays\n", folder->path);
+  if (!temp_folder_remove(folder->path)) fprintf(stderr, "%s stays\n", folder->path);
 }
 
 mw_status small_voice(mw_voice **made, const mw_voice_model *model, mw_error *error)

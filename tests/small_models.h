@@ -5,13 +5,14 @@
 #define MEANWAVE_TESTS_SMALL_MODELS_H
 
 #include "meanwave.h"
+#include "temp_folder.h"
 
 typedef enum { SMALL_MEANVC, SMALL_MEANVC2_120, SMALL_MEANVC2_40, SMALL_MODELS } small_model;
 
 extern const char *const small_decoders[SMALL_MODELS]; // by their published names
 
 typedef struct {
-  char path[64];
+  char path[TEMP_FOLDER_SIZE];
 } small_folder;
 
 // An empty folder of its own; false when there is none to be had.

@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -36,17 +35,14 @@ void sound_folder_replace(const char *folder, const char *name, const char *file
   if (symlink(target, path) != 0) fail_msg("%s: no link", path);
 }
 
-void sound_folder_make(char *folder)
+void sound_folder_make(char folder[TEMP_FOLDER_SIZE])
 {
-  strcpy(folder, "/tmp/meanwave-sound-XXXXXX");
-  if (mkdtemp(folder) == NULL) fail_msg("no folder below /tmp");
+  if (!temp_folder_make(folder)) fail_msg("no folder below /tmp");
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
     sound_folder_replace(folder, files[i][0], files[i][1]);
 }
 
 void sound_folder_remove(const char *folder)
 {
-  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-    sound_folder_replace(folder, files[i][0], NULL);
-  rmdir(folder);
+  temp_folder_remove(folder);
 }

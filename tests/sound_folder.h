@@ -5,8 +5,10 @@
 #ifndef MEANWAVE_TESTS_SOUND_FOLDER_H
 #define MEANWAVE_TESTS_SOUND_FOLDER_H
 
-// Makes it below /tmp, of links; `folder` has room for 64 bytes. Fails the test when it cannot.
-void sound_folder_make(char *folder);
+#include "temp_folder.h"
+
+// Makes it below /tmp, of links. Fails the test when it cannot.
+void sound_folder_make(char folder[TEMP_FOLDER_SIZE]);
 // Puts another file (of tests/data) in the place of NAME; NULL: takes NAME away.
 void sound_folder_replace(const char *folder, const char *name, const char *file);
 void sound_folder_remove(const char *folder);

@@ -14,7 +14,7 @@
 #include "meanwave.h"
 #include "sound_folder.h"
 
-static char folder[64];
+static char folder[TEMP_FOLDER_SIZE];
 static mw_sound_model *model;
 
 static int open_model(void **state)
@@ -296,7 +296,7 @@ static void unusual_prompts_are_prompts(void **state)
 // A wish against a copy of the folder in which NAME is another file, or none.
 static void expect_refused(const char *name, const char *file, const char *line)
 {
-  char other[64];
+  char other[TEMP_FOLDER_SIZE];
   mw_sound_model *opened = NULL;
   mw_error error = {""};
   sound_folder_make(other);

@@ -14,8 +14,9 @@
 
 #include "meanwave.h"
 #include "registry.h"
+#include "temp_folder.h"
 
-static char folder[] = "/tmp/meanwave-places-XXXXXX";
+static char folder[TEMP_FOLDER_SIZE];
 
 static void put(const char *name)
 {
@@ -177,15 +178,13 @@ static void threads_may_take_at_once(void **state)
 static int make_folder(void **state)
 {
   (void)state;
-  return mkdtemp(folder) == NULL;
+  return !temp_folder_make(folder);
 }
 
 static int remove_folder(void **state)
 {
   (void)state;
-  char command[512];
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
+  return !temp_folder_remove(folder);
 }
 
 int main(void)

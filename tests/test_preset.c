@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <cmocka.h>
+
+#include "temp_folder.h"
 
 static mw_preset preset;
 static mw_error error;
@@ -194,10 +195,10 @@ static void say(void *context, const char *path, const mw_preset *read, const ch
 static void places_have_an_order(void **state)
 {
   (void)state;
-  char folder[] = "/tmp/meanwave-preset-XXXXXX";
+  char folder[TEMP_FOLDER_SIZE];
   char path[256];
   char own[256];
-  assert_non_null(mkdtemp(folder));
+  assert_true(temp_folder_make(folder));
   snprintf(path, sizeof path, "%s/chosen", folder);
   mkdir(path, 0777);
   setenv("MEANWAVE_PRESETS", path, 1);
@@ -225,8 +226,7 @@ static void places_have_an_order(void **state)
   count c = {0, 0};
   assert_int_equal(mw_presets_list(say, &c, &error), MW_OK);
   assert_true(c.good >= 2 && c.bad == 1);
-  snprintf(path, sizeof path, "rm -r %s", folder);
-  assert_int_equal(system(path), 0);
+  assert_true(temp_folder_remove(folder));
 }
 
 int main(void)

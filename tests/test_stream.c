@@ -13,11 +13,12 @@
 
 #include "meanwave.h"
 #include "npy.h"
+#include "temp_folder.h"
 #include "wavfile.h"
 
 enum { RATES = 4, FRAMES_16K = 24000 };
 static const unsigned rates[RATES] = {16000, 44100, 48000, 22051};
-static char folder[] = "/tmp/meanwave-stream-XXXXXX";
+static char folder[TEMP_FOLDER_SIZE];
 static char recording[256];
 static mw_voice_model *model;
 static mw_voice *voice;
@@ -37,7 +38,7 @@ static int open_all(void **state)
   const char *data = getenv("MEANWAVE_TEST_DATA");
   snprintf(from, sizeof from, "%s/golden/meanvc", data != NULL ? data : "tests/data");
   char *absolute = realpath(from, NULL);
-  if (absolute == NULL || mkdtemp(folder) == NULL) return -1;
+  if (absolute == NULL || !temp_folder_make(folder)) return -1;
   for (int i = 0; i < 4; i++) {
     snprintf(target, sizeof target, "%s/%s", absolute, files[i][0]);
     snprintf(link, sizeof link, "%s/%s", folder, files[i][1]);
@@ -59,11 +60,9 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
   (void)state;
-  char command[256];
   mw_voice_close(voice);
   mw_voice_model_close(model);
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
+  return !temp_folder_remove(folder);
 }
 
 static float *chirp(size_t frames)

@@ -14,13 +14,14 @@
 
 #include "meanwave.h"
 #include "npy.h"
+#include "temp_folder.h"
 #include "wavfile.h"
 
 static const char *const files[4][2] = {{"e2e_v1/fastu2pp.pt", "fastu2++.pt"},
                                         {"e2e_v1/model.safetensors", "model_200ms.safetensors"},
                                         {"e2e_v1/vocos.pt", "vocos.pt"},
                                         {"sv/sv.pth", "wavlm_large_finetune.pth"}};
-static char folder[] = "/tmp/meanwave-test-XXXXXX";
+static char folder[TEMP_FOLDER_SIZE];
 static char from[2048];
 
 static void make_wav(const char *name)
@@ -41,7 +42,7 @@ static int make_folder(void **state)
   const char *data = getenv("MEANWAVE_TEST_DATA");
   snprintf(from, sizeof from, "%s/golden/meanvc", data != NULL ? data : "tests/data");
   char *absolute = realpath(from, NULL);
-  if (absolute == NULL || mkdtemp(folder) == NULL) return -1;
+  if (absolute == NULL || !temp_folder_make(folder)) return -1;
   for (int i = 0; i < 4; i++) {
     char target[4096];
     char link[4096];
@@ -57,9 +58,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
   (void)state;
-  char command[256];
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
+  return !temp_folder_remove(folder);
 }
 
 static void published_files_convert(void **state)
