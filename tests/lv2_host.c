@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "lv2_host.h"
+#include "lv2_host_parts.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,27 +12,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <lv2/atom/forge.h>
-#include <lv2/atom/util.h>
 #include <lv2/buf-size/buf-size.h>
-#include <lv2/log/log.h>
-#include <lv2/midi/midi.h>
-#include <lv2/options/options.h>
-#include <lv2/patch/patch.h>
-#include <lv2/state/state.h>
-#include <lv2/urid/urid.h>
-#include <lv2/worker/worker.h>
 
 #include "lv2_trap.h"
 
-enum {
-  MOST_PORTS = 32,
-  MOST_TOLD = 24,
-  MESSAGE_BYTES = 4096,
-  QUEUE = 16,
-  LONGEST_TEXT = 8192,
-  NOMINAL = 1024, // frames of a block, as Ardour says
-};
+enum { NOMINAL = 1024 }; // frames of a block, as Ardour says
 
 // ---- URIDs, of all instances ----
 
@@ -55,27 +38,26 @@ static LV2_URID map_uri(LV2_URID_Map_Handle handle, const char *uri)
 static const char *unmap_uri(LV2_URID_Unmap_Handle handle, LV2_URID urid)
 {
   (void)handle;
+  return uri_of(urid);
+}
+
+LV2_URID_Map uri_map = {NULL, map_uri};
+LV2_URID_Unmap uri_unmap = {NULL, unmap_uri};
+
+LV2_URID urid_of(const char *uri)
+{
+  return map_uri(NULL, uri);
+}
+
+const char *uri_of(LV2_URID urid)
+{
   pthread_mutex_lock(&uri_lock);
   const char *uri = urid > 0 && urid <= uri_count ? uris[urid - 1] : NULL;
   pthread_mutex_unlock(&uri_lock);
   return uri;
 }
 
-static LV2_URID_Map uri_map = {NULL, map_uri};
-static LV2_URID_Unmap uri_unmap = {NULL, unmap_uri};
-
-static LV2_URID urid_of(const char *uri)
-{
-  return map_uri(NULL, uri);
-}
-
 // ---- Buffers that end where memory ends ----
-
-typedef struct {
-  char *base;
-  char *end; // the page behind must not be touched
-  size_t bytes;
-} guarded;
 
 static guarded guarded_new(size_t bytes)
 {
@@ -94,49 +76,6 @@ static void guarded_free(guarded *g)
 }
 
 // ---- The instance ----
-
-typedef struct {
-  char *property;
-  char text[LONGEST_TEXT];
-} told;
-
-typedef struct {
-  uint32_t size;
-  unsigned char bytes[MESSAGE_BYTES];
-} message;
-
-// One thread writes, another reads.
-typedef struct {
-  message at[QUEUE];
-  atomic_uint written;
-  atomic_uint read;
-} message_queue;
-
-struct lv2_host {
-  LilvWorld *world; // of all
-  const LilvPlugin *plugin;
-  LilvInstance *instance;
-  uint32_t port_count;
-  uint32_t longest;
-  const char *symbols[MOST_PORTS];
-  bool is_input[MOST_PORTS];
-  enum { CONTROL, AUDIO, ATOM } kinds[MOST_PORTS];
-  float values[MOST_PORTS];
-  guarded buffers[MOST_PORTS]; // of audio and atom ports
-  LV2_Atom_Forge forge;
-  unsigned char inbox[LONGEST_TEXT * 2]; // events for the next run
-  uint32_t inbox_bytes;
-  told tells[MOST_TOLD];
-  size_t told_count;
-  char logged[1024];
-  const LV2_Worker_Interface *worker;
-  message_queue asked;
-  message_queue answered;
-  LV2_Worker_Schedule schedule;
-  LV2_Log_Log log;
-  int32_t block_lengths[2];
-  LV2_Options_Option options[3];
-};
 
 static bool queue_put(message_queue *q, uint32_t size, const void *bytes)
 {
@@ -313,7 +252,7 @@ void host_deactivate(lv2_host *h)
   lilv_instance_deactivate(h->instance);
 }
 
-static uint32_t port_index(const lv2_host *h, const char *symbol)
+uint32_t port_index(const lv2_host *h, const char *symbol)
 {
   uint32_t i = 0;
   while (i < h->port_count && strcmp(h->symbols[i], symbol) != 0) i++;
@@ -329,126 +268,6 @@ float host_value(const lv2_host *h, const char *symbol)
 void host_set(lv2_host *h, const char *symbol, float value)
 {
   h->values[port_index(h, symbol)] = value;
-}
-
-// ---- Messages ----
-
-static void begin_set(lv2_host *h, LV2_Atom_Forge_Frame *frame, const char *property)
-{
-  lv2_atom_forge_frame_time(&h->forge, 0);
-  lv2_atom_forge_object(&h->forge, frame, 0, urid_of(LV2_PATCH__Set));
-  lv2_atom_forge_key(&h->forge, urid_of(LV2_PATCH__property));
-  lv2_atom_forge_urid(&h->forge, urid_of(property));
-  lv2_atom_forge_key(&h->forge, urid_of(LV2_PATCH__value));
-}
-
-void host_send_text(lv2_host *h, const char *property, const char *type, const char *text)
-{
-  LV2_Atom_Forge_Frame frame;
-  begin_set(h, &frame, property);
-  lv2_atom_forge_typed_string(&h->forge, urid_of(type), text, (uint32_t)strlen(text));
-  lv2_atom_forge_pop(&h->forge, &frame);
-}
-
-void host_send_number(lv2_host *h, const char *property, const char *type, double number)
-{
-  LV2_Atom_Forge_Frame frame;
-  begin_set(h, &frame, property);
-  if (strcmp(type, LV2_ATOM__Int) == 0)
-    lv2_atom_forge_int(&h->forge, (int32_t)number);
-  else if (strcmp(type, LV2_ATOM__Long) == 0)
-    lv2_atom_forge_long(&h->forge, (int64_t)number);
-  else if (strcmp(type, LV2_ATOM__Bool) == 0)
-    lv2_atom_forge_bool(&h->forge, number != 0.0);
-  else if (strcmp(type, LV2_ATOM__Double) == 0)
-    lv2_atom_forge_double(&h->forge, number);
-  else
-    lv2_atom_forge_float(&h->forge, (float)number);
-  lv2_atom_forge_pop(&h->forge, &frame);
-}
-
-void host_send_get(lv2_host *h, const char *property)
-{
-  LV2_Atom_Forge_Frame frame;
-  lv2_atom_forge_frame_time(&h->forge, 0);
-  lv2_atom_forge_object(&h->forge, &frame, 0, urid_of(LV2_PATCH__Get));
-  if (property != NULL) {
-    lv2_atom_forge_key(&h->forge, urid_of(LV2_PATCH__property));
-    lv2_atom_forge_urid(&h->forge, urid_of(property));
-  }
-  lv2_atom_forge_pop(&h->forge, &frame);
-}
-
-void host_send_bytes(lv2_host *h, const char *type, const void *bytes, size_t count)
-{
-  lv2_atom_forge_frame_time(&h->forge, 0);
-  lv2_atom_forge_atom(&h->forge, (uint32_t)count, urid_of(type));
-  lv2_atom_forge_write(&h->forge, bytes, (uint32_t)count);
-}
-
-void host_send_midi(lv2_host *h, uint32_t frame, uint8_t status, uint8_t key, uint8_t value)
-{
-  const uint8_t bytes[3] = {status, key, value};
-  lv2_atom_forge_frame_time(&h->forge, frame);
-  lv2_atom_forge_atom(&h->forge, 3, urid_of(LV2_MIDI__MidiEvent));
-  lv2_atom_forge_write(&h->forge, bytes, 3);
-}
-
-static void hear(lv2_host *h, const LV2_Atom *property, const LV2_Atom *value)
-{
-  const char *uri = unmap_uri(NULL, ((const LV2_Atom_URID *)property)->body);
-  const char *type = unmap_uri(NULL, value->type);
-  const void *body = LV2_ATOM_BODY_CONST(value);
-  size_t i = 0;
-  assert_non_null(uri);
-  assert_non_null(type);
-  while (i < MOST_TOLD && h->tells[i].property != NULL && strcmp(h->tells[i].property, uri) != 0)
-    i++;
-  assert_true(i < MOST_TOLD);
-  if (h->tells[i].property == NULL) h->tells[i].property = strdup(uri);
-  char *text = h->tells[i].text;
-  if (strcmp(type, LV2_ATOM__Float) == 0)
-    snprintf(text, LONGEST_TEXT, "%.9g", (double)*(const float *)body);
-  else if (strcmp(type, LV2_ATOM__Int) == 0 || strcmp(type, LV2_ATOM__Bool) == 0)
-    snprintf(text, LONGEST_TEXT, "%d", *(const int32_t *)body);
-  else if (strcmp(type, LV2_ATOM__Long) == 0)
-    snprintf(text, LONGEST_TEXT, "%lld", (long long)*(const int64_t *)body);
-  else
-    snprintf(text, LONGEST_TEXT, "%s", (const char *)body);
-  h->told_count++;
-}
-
-static void hear_all(lv2_host *h, const LV2_Atom_Sequence *notify, size_t capacity)
-{
-  assert_int_equal(notify->atom.type, urid_of(LV2_ATOM__Sequence));
-  assert_true(notify->atom.size + sizeof(LV2_Atom) <= capacity);
-  LV2_ATOM_SEQUENCE_FOREACH(notify, event)
-  {
-    const LV2_Atom *property = NULL;
-    const LV2_Atom *value = NULL;
-    assert_true(lv2_atom_sequence_is_end(&notify->body, notify->atom.size, event) == false);
-    if (event->body.type != urid_of(LV2_ATOM__Object)) continue;
-    lv2_atom_object_get((const LV2_Atom_Object *)&event->body, urid_of(LV2_PATCH__property),
-                        &property, urid_of(LV2_PATCH__value), &value, 0);
-    if (property != NULL && value != NULL) hear(h, property, value);
-  }
-}
-
-const char *host_told(const lv2_host *h, const char *property)
-{
-  for (size_t i = 0; i < MOST_TOLD && h->tells[i].property != NULL; i++)
-    if (strcmp(h->tells[i].property, property) == 0) return h->tells[i].text;
-  return NULL;
-}
-
-size_t host_told_count(const lv2_host *h)
-{
-  return h->told_count;
-}
-
-const char *host_logged(const lv2_host *h)
-{
-  return h->logged;
 }
 
 // ---- Running ----
@@ -540,136 +359,6 @@ void host_run(lv2_host *h, const float *const *in, float *const *out, uint32_t f
   if (h->worker != NULL && h->worker->end_run != NULL) h->worker->end_run(handle);
   trap_set(false);
   collect_outputs(h, out, frames, in_place);
-}
-
-// ---- State ----
-
-static const void *get_value(const char *symbol, void *data, uint32_t *size, uint32_t *type)
-{
-  lv2_host *h = data;
-  *size = sizeof(float);
-  *type = urid_of(LV2_ATOM__Float);
-  return &h->values[port_index(h, symbol)];
-}
-
-static void set_value(const char *symbol, void *data, const void *value, uint32_t size,
-                      uint32_t type)
-{
-  assert_int_equal(size, sizeof(float));
-  assert_int_equal(type, urid_of(LV2_ATOM__Float));
-  host_set(data, symbol, *(const float *)value);
-}
-
-LilvState *host_save(lv2_host *h, const char *folder)
-{
-  char scratch[512];
-  snprintf(scratch, sizeof scratch, "%s/scratch", folder);
-  LilvState *state = lilv_state_new_from_instance(h->plugin, h->instance, &uri_map, scratch, folder,
-                                                  folder, folder, get_value, h,
-                                                  LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE, NULL);
-  assert_non_null(state);
-  // to a file and back, as a session does
-  char bundle[600];
-  snprintf(bundle, sizeof bundle, "%s/state", folder);
-  assert_int_equal(
-      lilv_state_save(h->world, &uri_map, &uri_unmap, state, NULL, bundle, "state.ttl"), 0);
-  lilv_state_free(state);
-  char file[640];
-  snprintf(file, sizeof file, "%s/state.ttl", bundle);
-  state = lilv_state_new_from_file(h->world, &uri_map, NULL, file);
-  assert_non_null(state);
-  return state;
-}
-
-void host_restore(lv2_host *h, const LilvState *state)
-{
-  lilv_state_restore(state, h->instance, set_value, h, 0, NULL);
-}
-
-void host_load_preset(lv2_host *h, const char *uri)
-{
-  LilvNode *node = lilv_new_uri(h->world, uri);
-  lilv_world_load_resource(h->world, node);
-  LilvState *state = lilv_state_new_from_world(h->world, &uri_map, node);
-  lilv_node_free(node);
-  if (state == NULL) fail_msg("there is no preset %s", uri);
-  host_restore(h, state);
-  lilv_state_free(state);
-}
-
-struct host_table {
-  size_t count;
-  struct {
-    LV2_URID key;
-    LV2_URID type;
-    size_t size;
-    void *value;
-  } rows[32];
-};
-
-static LV2_State_Status store(LV2_State_Handle handle, uint32_t key, const void *value, size_t size,
-                              uint32_t type, uint32_t flags)
-{
-  host_table *t = handle;
-  assert_true(t->count < 32);
-  assert_true(flags & LV2_STATE_IS_POD);
-  t->rows[t->count].key = key;
-  t->rows[t->count].type = type;
-  t->rows[t->count].size = size;
-  t->rows[t->count].value = malloc(size + 1);
-  memcpy(t->rows[t->count++].value, value, size);
-  return LV2_STATE_SUCCESS;
-}
-
-static const void *retrieve(LV2_State_Handle handle, uint32_t key, size_t *size, uint32_t *type,
-                            uint32_t *flags)
-{
-  const host_table *t = handle;
-  for (size_t i = 0; i < t->count; i++) {
-    if (t->rows[i].key != key) continue;
-    *size = t->rows[i].size;
-    *type = t->rows[i].type;
-    *flags = LV2_STATE_IS_POD;
-    return t->rows[i].value;
-  }
-  return NULL;
-}
-
-static const LV2_State_Interface *state_of(const lv2_host *h)
-{
-  const LV2_State_Interface *state =
-      lilv_instance_get_extension_data(h->instance, LV2_STATE__interface);
-  assert_non_null(state);
-  return state;
-}
-
-host_table *host_save_plain(lv2_host *h)
-{
-  static const LV2_Feature *const none[] = {NULL};
-  host_table *t = calloc(1, sizeof *t);
-  LV2_Handle handle = lilv_instance_get_handle(h->instance);
-  assert_int_equal(state_of(h)->save(handle, store, t, 0, none), LV2_STATE_SUCCESS);
-  return t;
-}
-
-void host_restore_plain(lv2_host *h, const host_table *table)
-{
-  static const LV2_Feature *const none[] = {NULL};
-  LV2_Handle handle = lilv_instance_get_handle(h->instance);
-  state_of(h)->restore(handle, retrieve, (LV2_State_Handle)table, 0, none);
-}
-
-void host_table_free(host_table *t)
-{
-  for (size_t i = 0; i < t->count; i++) free(t->rows[i].value);
-  free(t);
-}
-
-const char *host_table_text(const host_table *t, const char *key)
-{
-  for (size_t i = 0; i < t->count; i++)
-    if (t->rows[i].key == urid_of(key)) return t->rows[i].value;
-  return NULL;
 }
 
 const char *host_trapped(void)

@@ -28,8 +28,8 @@
 enum { EMPTY, READY, BUSY, NO_MODEL, FAILED }; // values of the status port
 enum { RATE = 48000, LONGEST = 8192, FRAMES = RATE / 2, NOTE_ON = 0x90, NOTE_OFF = 0x80 };
 
-static char model[64];
-static char folder[] = "/tmp/meanwave-plugin-XXXXXX";
+static char model[TEMP_FOLDER_SIZE];
+static char folder[TEMP_FOLDER_SIZE];
 static float out[2][FRAMES];
 static float reference[2][FRAMES];
 static float rest[2][FRAMES]; // what nobody listens to
@@ -377,16 +377,14 @@ static int make_folders(void **state)
 {
   (void)state;
   sound_folder_make(model);
-  return mkdtemp(folder) == NULL || setenv("HOME", folder, 1) != 0;
+  return !temp_folder_make(folder) || setenv("HOME", folder, 1) != 0;
 }
 
 static int remove_folders(void **state)
 {
   (void)state;
-  char command[256];
   sound_folder_remove(model);
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
+  return !temp_folder_remove(folder);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Meanwave Voice in a strict host: every subset of features, any block, state, voices that are not
-// there. Runs with the default model.
+// How Meanwave Voice sounds in a strict host, and when: every subset of features, any block, delay,
+// switches, many instances. Runs with the default model.
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,102 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 #include <cmocka.h>
 
-#include "lv2_host.h"
 #include "lv2_trap.h"
+#include "lv2_voice.h"
 #include "meanwave.h"
-
-#define MONO "urn:meanwave:voice"
-#define STEREO "urn:meanwave:voice-stereo"
-#define FILE_KEY MONO ":file"
-#define MODEL_KEY MONO ":model"
-#define MESSAGE_KEY MONO ":message"
-#define PATH "http://lv2plug.in/ns/ext/atom#Path"
-#define STRING "http://lv2plug.in/ns/ext/atom#String"
-#define FLOAT "http://lv2plug.in/ns/ext/atom#Float"
-
-enum { READY, LOADING, NO_MODEL, NO_VOICE };          // values of the status port
-enum { RATE = 48000, LONGEST = 8192, SHORT = 18000 }; // SHORT: more than the delay
-
-static char folder[] = "/tmp/meanwave-plugin-XXXXXX";
-static char models[1024];
-
-// Syllables of a buzz, so that there is something to convert.
-static float *speech(size_t frames, unsigned rate_hz)
-{
-  float *x = malloc((frames + 1) * sizeof(float));
-  for (size_t i = 0; i < frames; i++) {
-    double t = (double)i / rate_hz;
-    double buzz = 0.0;
-    for (int k = 1; k < 20; k++) buzz += sin(2.0 * M_PI * 120.0 * k * t) / k;
-    x[i] = (float)(0.2 * buzz * fmax(0.0, sin(2.0 * M_PI * 3.0 * t)));
-  }
-  return x;
-}
-
-// Some seconds through a mono instance in blocks of a size; 0: of any size, also none.
-static void run_all(lv2_host *h, const float *in, float *out, size_t frames, uint32_t block,
-                    bool in_place)
-{
-  unsigned random = 1;
-  for (size_t at = 0; at < frames;) {
-    random = random * 1103515245u + 12345u;
-    size_t count = block > 0 ? block : (random >> 16) % 3 == 0 ? 0 : (random >> 8) % (LONGEST + 1);
-    if (count > frames - at) count = frames - at;
-    host_run(h, (const float *[]){in + at}, (float *[]){out + at}, (uint32_t)count, in_place);
-    host_work(h);
-    at += count;
-  }
-}
-
-static lv2_host *open_freewheeling(const char *uri, float voice)
-{
-  lv2_host *h = host_open(uri, RATE, HOST_EVERYTHING, LONGEST);
-  host_set(h, "freewheel", 1.0f);
-  host_set(h, "voice", voice);
-  host_activate(h);
-  return h;
-}
-
-// What a fresh instance makes of `in` with a voice.
-static float *converted(const float *in, size_t frames, float voice)
-{
-  float *out = malloc((frames + 1) * sizeof(float));
-  lv2_host *h = open_freewheeling(MONO, voice);
-  run_all(h, in, out, frames, 1024, false);
-  host_close(h);
-  return out;
-}
-
-static float peak_of(const float *x, size_t frames)
-{
-  float peak = 0.0f;
-  for (size_t i = 0; i < frames; i++) peak = fmaxf(peak, fabsf(x[i]));
-  return peak;
-}
-
-static void sleep_frames(size_t frames)
-{
-  struct timespec wait = {0, (long)(frames * 1000000000ull / RATE)};
-  nanosleep(&wait, NULL);
-}
-
-// Runs silence until the plugin has done what it was asked to, in a host with or without a worker.
-static void settle(lv2_host *h)
-{
-  float silence[1024] = {0};
-  for (int i = 0; i < 500; i++) {
-    host_run(h, (const float *[]){silence, silence}, (float *[]){silence, silence}, 1024, false);
-    memset(silence, 0, sizeof silence);
-    host_work(h);
-    if (host_value(h, "status") != LOADING) return;
-    sleep_frames(480);
-  }
-  fail_msg("still loading");
-}
 
 static void every_subset_of_features_at_every_rate(void **state)
 {
@@ -297,255 +206,6 @@ static void switching_does_not_click(void **state)
   assert_true(steepest[1] < 2.0f * fmaxf(steepest[0], 0.3f * 2.0f * (float)M_PI * 100.0f / RATE));
 }
 
-static void properties_are_told(void **state)
-{
-  (void)state;
-  static const float garbage[4] = {1e30f, -1.0f, 0.0f, 3.0f};
-  float sound[64] = {0};
-  float *const out[1] = {sound};
-  const float *const in[1] = {sound};
-  lv2_host *h = host_open(MONO, RATE, HOST_EVERYTHING, 64);
-  host_activate(h);
-  host_run(h, in, out, 64, false);
-  size_t count = host_told_count(h);
-  host_send_get(h, NULL);
-  host_run(h, in, out, 0, false);
-  assert_int_equal(host_told_count(h), count + 2);
-  assert_string_equal(host_told(h, FILE_KEY), "");
-  assert_string_equal(host_told(h, MODEL_KEY), "");
-  host_send_get(h, FILE_KEY);
-  host_run(h, in, out, 64, false);
-  assert_int_equal(host_told_count(h), count + 3);
-  // hosts have no place for what they cannot write: only when asked for by name, or changed
-  assert_null(host_told(h, MESSAGE_KEY));
-  host_send_get(h, MESSAGE_KEY);
-  host_run(h, in, out, 64, false);
-  assert_string_equal(host_told(h, MESSAGE_KEY), "");
-  assert_int_equal(host_told_count(h), count + 4);
-  host_send_get(h, "urn:nobody:knows");
-  host_run(h, in, out, 64, false);
-  assert_int_equal(host_told_count(h), count + 4);
-  // what is no path of the plugin's is not listened to
-  host_send_text(h, FILE_KEY, STRING, "/a/string");
-  host_send_number(h, FILE_KEY, FLOAT, 1.0);
-  host_send_text(h, "urn:nobody:knows", PATH, "/a/path");
-  host_send_bytes(h, "http://lv2plug.in/ns/ext/atom#Object", garbage, sizeof garbage);
-  host_send_bytes(h, "http://lv2plug.in/ns/ext/atom#Object", garbage, 0);
-  host_run(h, in, out, 64, false);
-  assert_int_equal(host_value(h, "status"), READY);
-  static char long_path[5000];
-  memset(long_path, 'x', sizeof long_path - 1);
-  host_send_text(h, FILE_KEY, PATH, long_path);
-  host_run(h, in, out, 64, false);
-  assert_int_equal(host_value(h, "status"), READY);
-  host_close(h);
-}
-
-static void make_voice_file(const char *path, size_t index)
-{
-  mw_voice_model *model = NULL;
-  mw_voice *voice = NULL;
-  mw_error error;
-  if (mw_voice_model_open(&model, NULL, NULL, 1, &error) != MW_OK) fail_msg("%s", error.text);
-  const char *name = mw_voice_model_voice(model, index);
-  assert_int_equal(mw_voice_open(&voice, model, name, NULL, &error), MW_OK);
-  if (mw_voice_save(voice, path, name, "", true, &error) != MW_OK) fail_msg("%s", error.text);
-  mw_voice_close(voice);
-  mw_voice_model_close(model);
-}
-
-// What an instance with a file makes is what one with that voice of the model makes.
-static void sounds_like(lv2_host *h, float voice)
-{
-  size_t frames = SHORT;
-  float *in = speech(frames, RATE);
-  float *out = malloc(frames * sizeof(float));
-  float *reference = converted(in, frames, voice);
-  host_deactivate(h);
-  host_set(h, "freewheel", 1.0f);
-  host_activate(h);
-  run_all(h, in, out, frames, 1024, false);
-  assert_true(peak_of(out, frames) > 1e-3f);
-  assert_memory_equal(out, reference, frames * sizeof(float));
-  host_set(h, "freewheel", 0.0f);
-  free(in);
-  free(out);
-  free(reference);
-}
-
-static void a_voice_comes_from_a_file(void **state)
-{
-  (void)state;
-  char path[512];
-  snprintf(path, sizeof path, "%s/third.voice", folder);
-  make_voice_file(path, 2);
-  for (int with_worker = 0; with_worker < 2; with_worker++) {
-    lv2_host *h = host_open(MONO, RATE, with_worker ? HOST_EVERYTHING : 0, LONGEST);
-    host_activate(h);
-    settle(h);
-    host_send_text(h, FILE_KEY, PATH, path);
-    settle(h);
-    assert_null(host_trapped());
-    assert_string_equal(host_told(h, FILE_KEY), path);
-    sounds_like(h, 3.0f);
-    // a voice of the model goes before the file, and the file is there again after it
-    host_set(h, "voice", 2.0f);
-    settle(h);
-    sounds_like(h, 2.0f);
-    host_set(h, "voice", 0.0f);
-    settle(h);
-    assert_null(host_trapped());
-    sounds_like(h, 3.0f);
-    host_close(h);
-  }
-}
-
-static void nothing_sounds_under_the_name_of_what_is_not_there(void **state)
-{
-  (void)state;
-  size_t frames = SHORT;
-  float *in = speech(frames, RATE);
-  float *out = malloc(frames * sizeof(float));
-  lv2_host *h = open_freewheeling(MONO, 0.0f);
-  settle(h);
-  host_send_text(h, FILE_KEY, PATH, "/nowhere/at/all.voice");
-  settle(h);
-  assert_int_equal(host_value(h, "status"), NO_VOICE);
-  assert_string_equal(host_told(h, FILE_KEY), "");
-  assert_non_null(strstr(host_told(h, MESSAGE_KEY), "/nowhere/at/all.voice"));
-  assert_non_null(strstr(host_logged(h), "/nowhere/at/all.voice"));
-  run_all(h, in, out, frames, 1024, false);
-  assert_true(peak_of(out, frames) == 0.0f);
-  // the file may come back: the state still names it
-  host_table *table = host_save_plain(h);
-  assert_string_equal(host_table_text(table, FILE_KEY), "/nowhere/at/all.voice");
-  host_table_free(table);
-  host_set(h, "voice", 1000.0f);
-  settle(h);
-  assert_int_equal(host_value(h, "status"), NO_VOICE);
-  host_set(h, "voice", 1.0f);
-  settle(h);
-  assert_int_equal(host_value(h, "status"), READY);
-  run_all(h, in, out, frames, 1024, false);
-  assert_true(peak_of(out, frames) > 1e-3f);
-  host_send_text(h, MODEL_KEY, PATH, folder);
-  settle(h);
-  assert_int_equal(host_value(h, "status"), NO_MODEL);
-  host_send_text(h, MODEL_KEY, PATH, "");
-  settle(h);
-  assert_int_equal(host_value(h, "status"), READY);
-  host_close(h);
-
-  setenv("MEANWAVE_MODELS", "/nowhere", 1);
-  h = open_freewheeling(MONO, 0.0f);
-  run_all(h, in, out, frames, 1024, true);
-  assert_int_equal(host_value(h, "status"), NO_MODEL);
-  assert_true(peak_of(out, frames) == 0.0f);
-  host_close(h);
-  setenv("MEANWAVE_MODELS", models, 1);
-  free(in);
-  free(out);
-}
-
-static void the_state_brings_the_voice_back(void **state)
-{
-  (void)state;
-  char path[512];
-  char session[512];
-  char command[1200];
-  snprintf(path, sizeof path, "%s/second.voice", folder);
-  snprintf(session, sizeof session, "%s/session", folder);
-  make_voice_file(path, 1);
-  lv2_host *h = host_open(MONO, RATE, HOST_EVERYTHING, LONGEST);
-  host_activate(h);
-  host_send_text(h, FILE_KEY, PATH, path);
-  host_set(h, "pitch", 0.0f);
-  host_set(h, "gain", -3.0f);
-  settle(h);
-  lv2_host *fresh = host_open(MONO, RATE, 0, 64);
-  host_table *empty = host_save_plain(fresh);
-  host_close(fresh);
-  LilvState *saved = host_save(h, session);
-  host_table *plain = host_save_plain(h);
-  host_close(h);
-
-  for (int running = 0; running < 2; running++) { // restored before activate, and while it runs
-    h = host_open(MONO, RATE, running ? 0 : HOST_EVERYTHING, LONGEST);
-    if (running) {
-      host_activate(h);
-      settle(h);
-    }
-    host_restore(h, saved);
-    host_restore(h, saved);
-    assert_true(host_value(h, "gain") == -3.0f);
-    host_set(h, "gain", 0.0f);
-    if (!running) host_activate(h);
-    settle(h);
-    assert_non_null(strstr(host_told(h, FILE_KEY), "second.voice"));
-    sounds_like(h, 2.0f);
-    // a state without a file empties it
-    host_restore_plain(h, empty);
-    settle(h);
-    assert_string_equal(host_told(h, FILE_KEY), "");
-    sounds_like(h, 1.0f);
-    host_close(h);
-  }
-
-  // the file has moved to the user's voices
-  snprintf(command, sizeof command,
-           "mkdir -p %s/data/meanwave/voices && mv %s %s/data/meanwave/voices", folder, path,
-           folder);
-  assert_int_equal(system(command), 0);
-  snprintf(command, sizeof command, "%s/data", folder);
-  setenv("XDG_DATA_HOME", command, 1);
-  h = host_open(MONO, RATE, HOST_EVERYTHING, LONGEST);
-  host_restore_plain(h, plain);
-  assert_non_null(strstr(host_logged(h), "is gone"));
-  host_activate(h);
-  sounds_like(h, 2.0f);
-  host_close(h);
-  // another file of that name is another voice
-  snprintf(command, sizeof command, "echo >> %s/data/meanwave/voices/second.voice", folder);
-  assert_int_equal(system(command), 0);
-  h = host_open(MONO, RATE, HOST_EVERYTHING, LONGEST);
-  host_restore_plain(h, plain);
-  host_activate(h);
-  settle(h);
-  assert_int_equal(host_value(h, "status"), NO_VOICE);
-  host_close(h);
-  unsetenv("XDG_DATA_HOME");
-  lilv_state_free(saved);
-  host_table_free(plain);
-  host_table_free(empty);
-}
-
-static void presets_name_voices_of_the_model(void **state)
-{
-  (void)state;
-  mw_error error;
-  mw_voice_model *model = NULL;
-  if (mw_voice_model_open(&model, NULL, NULL, 1, &error) != MW_OK) fail_msg("%s", error.text);
-  size_t cedar = 0;
-  for (;; cedar++) {
-    const char *name = mw_voice_model_voice(model, cedar);
-    assert_non_null(name);
-    if (strcmp(name, "cedar") == 0) break;
-  }
-  mw_voice_model_close(model);
-  const char *const uris[2] = {MONO, STEREO};
-  for (int i = 0; i < 2; i++) {
-    char preset[128];
-    snprintf(preset, sizeof preset, "%s:preset:deep", uris[i]);
-    lv2_host *h = host_open(uris[i], RATE, HOST_EVERYTHING, LONGEST);
-    host_load_preset(h, preset); // presets/voice/deep.preset: cedar, a third lower
-    assert_true(host_value(h, "voice") == (float)(cedar + 1)); // 0: the voice of the path
-    assert_true(host_value(h, "pitch") == -4.0f);
-    assert_true(host_value(h, "mix") == 100.0f);
-    assert_true(host_value(h, "gate") == -60.0f);
-    host_close(h);
-  }
-}
-
 static void it_can_be_started_a_hundred_times(void **state)
 {
   (void)state;
@@ -638,25 +298,6 @@ static void the_trap_catches(void **state)
   assert_null(trap_take());
 }
 
-static int make_folder(void **state)
-{
-  (void)state;
-  const char *given = getenv("MEANWAVE_MODELS");
-  snprintf(models, sizeof models, "%s", given != NULL ? given : "models");
-  setenv("MEANWAVE_MODELS", models, 1);
-  unsetenv("XDG_DATA_HOME");
-  unsetenv("XDG_CACHE_HOME");
-  return mkdtemp(folder) == NULL || setenv("HOME", folder, 1) != 0;
-}
-
-static int remove_folder(void **state)
-{
-  (void)state;
-  char command[512];
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -667,11 +308,6 @@ int main(void)
       cmocka_unit_test(live_and_export_are_the_stream),
       cmocka_unit_test(stereo_keeps_the_sides_of_the_dry_sound),
       cmocka_unit_test(switching_does_not_click),
-      cmocka_unit_test(properties_are_told),
-      cmocka_unit_test(a_voice_comes_from_a_file),
-      cmocka_unit_test(nothing_sounds_under_the_name_of_what_is_not_there),
-      cmocka_unit_test(the_state_brings_the_voice_back),
-      cmocka_unit_test(presets_name_voices_of_the_model),
       cmocka_unit_test(it_can_be_started_a_hundred_times),
       cmocka_unit_test(a_crowd_shares_weights_and_nothing_else),
   };

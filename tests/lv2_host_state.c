@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "lv2_host_parts.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <lv2/state/state.h>
+
+static const void *get_value(const char *symbol, void *data, uint32_t *size, uint32_t *type)
+{
+  lv2_host *h = data;
+  *size = sizeof(float);
+  *type = urid_of(LV2_ATOM__Float);
+  return &h->values[port_index(h, symbol)];
+}
+
+static void set_value(const char *symbol, void *data, const void *value, uint32_t size,
+                      uint32_t type)
+{
+  assert_int_equal(size, sizeof(float));
+  assert_int_equal(type, urid_of(LV2_ATOM__Float));
+  host_set(data, symbol, *(const float *)value);
+}
+
+LilvState *host_save(lv2_host *h, const char *folder)
+{
+  char scratch[512];
+  snprintf(scratch, sizeof scratch, "%s/scratch", folder);
+  LilvState *state = lilv_state_new_from_instance(h->plugin, h->instance, &uri_map, scratch, folder,
+                                                  folder, folder, get_value, h,
+                                                  LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE, NULL);
+  assert_non_null(state);
+  // to a file and back, as a session does
+  char bundle[600];
+  snprintf(bundle, sizeof bundle, "%s/state", folder);
+  assert_int_equal(
+      lilv_state_save(h->world, &uri_map, &uri_unmap, state, NULL, bundle, "state.ttl"), 0);
+  lilv_state_free(state);
+  char file[640];
+  snprintf(file, sizeof file, "%s/state.ttl", bundle);
+  state = lilv_state_new_from_file(h->world, &uri_map, NULL, file);
+  assert_non_null(state);
+  return state;
+}
+
+void host_restore(lv2_host *h, const LilvState *state)
+{
+  lilv_state_restore(state, h->instance, set_value, h, 0, NULL);
+}
+
+void host_load_preset(lv2_host *h, const char *uri)
+{
+  LilvNode *node = lilv_new_uri(h->world, uri);
+  lilv_world_load_resource(h->world, node);
+  LilvState *state = lilv_state_new_from_world(h->world, &uri_map, node);
+  lilv_node_free(node);
+  if (state == NULL) fail_msg("there is no preset %s", uri);
+  host_restore(h, state);
+  lilv_state_free(state);
+}
+
+struct host_table {
+  size_t count;
+  struct {
+    LV2_URID key;
+    LV2_URID type;
+    size_t size;
+    void *value;
+  } rows[32];
+};
+
+static LV2_State_Status store(LV2_State_Handle handle, uint32_t key, const void *value, size_t size,
+                              uint32_t type, uint32_t flags)
+{
+  host_table *t = handle;
+  assert_true(t->count < 32);
+  assert_true(flags & LV2_STATE_IS_POD);
+  t->rows[t->count].key = key;
+  t->rows[t->count].type = type;
+  t->rows[t->count].size = size;
+  t->rows[t->count].value = malloc(size + 1);
+  memcpy(t->rows[t->count++].value, value, size);
+  return LV2_STATE_SUCCESS;
+}
+
+static const void *retrieve(LV2_State_Handle handle, uint32_t key, size_t *size, uint32_t *type,
+                            uint32_t *flags)
+{
+  const host_table *t = handle;
+  for (size_t i = 0; i < t->count; i++) {
+    if (t->rows[i].key != key) continue;
+    *size = t->rows[i].size;
+    *type = t->rows[i].type;
+    *flags = LV2_STATE_IS_POD;
+    return t->rows[i].value;
+  }
+  return NULL;
+}
+
+static const LV2_State_Interface *state_of(const lv2_host *h)
+{
+  const LV2_State_Interface *state =
+      lilv_instance_get_extension_data(h->instance, LV2_STATE__interface);
+  assert_non_null(state);
+  return state;
+}
+
+host_table *host_save_plain(lv2_host *h)
+{
+  static const LV2_Feature *const none[] = {NULL};
+  host_table *t = calloc(1, sizeof *t);
+  LV2_Handle handle = lilv_instance_get_handle(h->instance);
+  assert_int_equal(state_of(h)->save(handle, store, t, 0, none), LV2_STATE_SUCCESS);
+  return t;
+}
+
+void host_restore_plain(lv2_host *h, const host_table *table)
+{
+  static const LV2_Feature *const none[] = {NULL};
+  LV2_Handle handle = lilv_instance_get_handle(h->instance);
+  state_of(h)->restore(handle, retrieve, (LV2_State_Handle)table, 0, none);
+}
+
+void host_table_free(host_table *t)
+{
+  for (size_t i = 0; i < t->count; i++) free(t->rows[i].value);
+  free(t);
+}
+
+const char *host_table_text(const host_table *t, const char *key)
+{
+  for (size_t i = 0; i < t->count; i++)
+    if (t->rows[i].key == urid_of(key)) return t->rows[i].value;
+  return NULL;
+}
