@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <lv2/atom/util.h>
 #include <lv2/buf-size/buf-size.h>
 #include <lv2/midi/midi.h>
 #include <lv2/options/options.h>
-#include <lv2/patch/patch.h>
 
 #include "lv2_state.h"
 
@@ -49,22 +47,17 @@ bool side_init(lv2_side *s, double rate_hz, const LV2_Feature *const *features)
   if (s->map == NULL || !(rate_hz >= 1000.0 && rate_hz <= 768000.0)) return false;
   s->rate_hz = (unsigned)lrint(rate_hz);
   lv2_atom_forge_init(&s->forge, s->map);
-  s->atom_Blank = side_urid(s, LV2_ATOM__Blank);
+  patch_urids_init(&s->patch, s->map);
   s->atom_Bool = side_urid(s, LV2_ATOM__Bool);
   s->atom_Chunk = side_urid(s, LV2_ATOM__Chunk);
+  s->atom_Float = side_urid(s, LV2_ATOM__Float);
   s->atom_Int = side_urid(s, LV2_ATOM__Int);
-  s->atom_Object = side_urid(s, LV2_ATOM__Object);
   s->atom_Path = side_urid(s, LV2_ATOM__Path);
-  s->atom_Resource = side_urid(s, LV2_ATOM__Resource);
   s->atom_String = side_urid(s, LV2_ATOM__String);
-  s->atom_URID = side_urid(s, LV2_ATOM__URID);
+  s->atom_Vector = side_urid(s, LV2_ATOM__Vector);
   s->log_Error = side_urid(s, LV2_LOG__Error);
   s->log_Note = side_urid(s, LV2_LOG__Note);
   s->midi_MidiEvent = side_urid(s, LV2_MIDI__MidiEvent);
-  s->patch_Get = side_urid(s, LV2_PATCH__Get);
-  s->patch_Set = side_urid(s, LV2_PATCH__Set);
-  s->patch_property = side_urid(s, LV2_PATCH__property);
-  s->patch_value = side_urid(s, LV2_PATCH__value);
   s->block_frames = planned_block(s, side_feature(features, LV2_OPTIONS__options));
   return true;
 }
@@ -144,7 +137,15 @@ LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, bool wri
                            size_t size)
 {
   LV2_URID key = side_urid(s, uri);
-  s->properties[s->property_count++] = (side_property){key, type, text, size, writable, false};
+  s->properties[s->property_count++] =
+      (side_property){key, type, text, size, NULL, writable, false};
+  return key;
+}
+
+LV2_URID side_add_value(lv2_side *s, const char *uri, LV2_URID type, const void *value, size_t size)
+{
+  LV2_URID key = side_urid(s, uri);
+  s->properties[s->property_count++] = (side_property){key, type, NULL, size, value, false, false};
   return key;
 }
 
@@ -159,6 +160,11 @@ void side_announce(lv2_side *s)
 {
   for (size_t i = 0; i < s->property_count; i++)
     if (s->properties[i].writable) s->properties[i].due = true;
+}
+
+void side_due(lv2_side *s, LV2_URID key)
+{
+  property(s, key)->due = true;
 }
 
 void side_set_text(lv2_side *s, LV2_URID key, const char *text)
@@ -182,14 +188,16 @@ static void tell(lv2_side *s, side_property *p)
 {
   LV2_Atom_Forge *forge = &s->forge;
   LV2_Atom_Forge_Frame frame;
-  size_t length = strlen(p->text);
+  size_t length = p->text != NULL ? strlen(p->text) : p->size;
   if (!fits(forge, length)) return;
   lv2_atom_forge_frame_time(forge, 0);
-  lv2_atom_forge_object(forge, &frame, 0, s->patch_Set);
-  lv2_atom_forge_key(forge, s->patch_property);
-  lv2_atom_forge_urid(forge, p->key);
-  lv2_atom_forge_key(forge, s->patch_value);
-  lv2_atom_forge_typed_string(forge, p->type, p->text, (uint32_t)length);
+  patch_begin_set(&s->patch, forge, &frame, p->key);
+  if (p->text != NULL) {
+    lv2_atom_forge_typed_string(forge, p->type, p->text, (uint32_t)length);
+  } else {
+    lv2_atom_forge_atom(forge, (uint32_t)length, p->type);
+    lv2_atom_forge_write(forge, p->value, (uint32_t)length);
+  }
   lv2_atom_forge_pop(forge, &frame);
   p->due = false;
 }
@@ -205,43 +213,21 @@ void side_tell(lv2_side *s, LV2_Atom_Sequence *notify)
   lv2_atom_forge_pop(&s->forge, &frame);
 }
 
-static void ask(lv2_side *s, const LV2_Atom *key)
+static LV2_URID ask(lv2_side *s, LV2_URID key)
 {
-  side_property *p = NULL;
-  if (key == NULL)
-    side_announce(s);
-  else if (key->type == s->atom_URID && key->size == sizeof(LV2_URID))
-    p = property(s, ((const LV2_Atom_URID *)key)->body);
-  if (p != NULL) p->due = true;
+  side_property *p = property(s, key);
+  if (key == 0) side_announce(s);
+  if (p == NULL) return 0;
+  p->due = true;
+  return key;
 }
 
 side_message side_read(lv2_side *s, const LV2_Atom *atom)
 {
-  const side_message none = {0, NULL};
-  const LV2_Atom *key = NULL;
-  const LV2_Atom *value = NULL;
-  bool is_object =
-      atom->type == s->atom_Object || atom->type == s->atom_Blank || atom->type == s->atom_Resource;
-  if (!is_object || atom->size < sizeof(LV2_Atom_Object_Body)) return none;
-  const LV2_Atom_Object *object = (const LV2_Atom_Object *)atom;
-  if (object->body.otype != s->patch_Get && object->body.otype != s->patch_Set) return none;
-  lv2_atom_object_get(object, s->patch_property, &key, s->patch_value, &value, 0);
-  if (object->body.otype == s->patch_Get) {
-    ask(s, key);
-    return none;
-  }
-  if (key == NULL || key->type != s->atom_URID || key->size != sizeof(LV2_URID) || value == NULL)
-    return none;
-  return (side_message){((const LV2_Atom_URID *)key)->body, value};
-}
-
-bool side_text(const LV2_Atom *value, LV2_URID type, char *text, size_t size)
-{
-  size_t length = strnlen(LV2_ATOM_BODY_CONST(value), value->size);
-  if (value->type != type || length >= size) return false;
-  memcpy(text, LV2_ATOM_BODY_CONST(value), length);
-  text[length] = '\0';
-  return true;
+  patch_message m;
+  if (!patch_read(&s->patch, atom, &m)) return (side_message){0, NULL, 0};
+  if (m.is_get) return (side_message){0, NULL, ask(s, m.property)};
+  return (side_message){m.property, m.value, 0};
 }
 
 #if defined(__x86_64__)

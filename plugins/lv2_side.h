@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What both plugins need of a host: features (only urid:map must be there), the URIDs in use,
-// ports, one line of log, the worker's interface, and properties: texts that are told on the notify
-// port. An lv2_side is the first member of an instance, so an LV2_Handle points to one.
+// ports, one line of log, the worker's interface, and properties: texts and values that are told on
+// the notify port. An lv2_side is the first member of an instance, so an LV2_Handle points to one.
 #ifndef MEANWAVE_LV2_SIDE_H
 #define MEANWAVE_LV2_SIDE_H
 
@@ -18,22 +18,24 @@
 #include <lv2/urid/urid.h>
 #include <lv2/worker/worker.h>
 
+#include "patch_message.h"
 #include "worker.h"
 
 enum {
   SIDE_PORTS = 24,       // at most, of a plugin
-  SIDE_PROPERTIES = 4,   // likewise
+  SIDE_PROPERTIES = 8,   // likewise
   SIDE_PATH_SIZE = 4096, // no longer path is taken; PATH_MAX of Linux
 };
 
-// A text that hosts may read.
+// A text that hosts may read, or a value of another type.
 typedef struct {
   LV2_URID key;
   LV2_URID type;
-  char *text; // [size], the plugin's
+  char *text; // [size], the plugin's; NULL: no text
   size_t size;
-  bool writable; // by hosts
-  bool due;      // to be told
+  const void *value; // [size] bytes, likewise
+  bool writable;     // by hosts
+  bool due;          // to be told
 } side_property;
 
 typedef struct side_state side_state; // a call to save or restore: lv2_state.h
@@ -54,22 +56,17 @@ typedef struct {
   LV2_State_Status (*save)(void *plugin, const side_state *state);
   LV2_State_Status (*restore)(void *plugin, const side_state *state);
 
-  LV2_URID atom_Blank;
+  patch_urids patch;
   LV2_URID atom_Bool;
   LV2_URID atom_Chunk;
+  LV2_URID atom_Float;
   LV2_URID atom_Int;
-  LV2_URID atom_Object;
   LV2_URID atom_Path;
-  LV2_URID atom_Resource;
   LV2_URID atom_String;
-  LV2_URID atom_URID;
+  LV2_URID atom_Vector;
   LV2_URID log_Error;
   LV2_URID log_Note;
   LV2_URID midi_MidiEvent;
-  LV2_URID patch_Get;
-  LV2_URID patch_Set;
-  LV2_URID patch_property;
-  LV2_URID patch_value;
 } lv2_side;
 
 // False when the host has no urid:map or a rate that is none. Not real time.
@@ -97,21 +94,24 @@ void side_set_port(const lv2_side *s, int index, float value);
 // only when they have changed or are asked for by name: hosts have no place for them and complain.
 LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, bool writable, char *text,
                            size_t size);
-void side_announce(lv2_side *s); // all writable ones
+// Likewise the value, which is only readable; side_due says that it has changed.
+LV2_URID side_add_value(lv2_side *s, const char *uri, LV2_URID type, const void *value,
+                        size_t size);
+void side_announce(lv2_side *s);          // all writable ones
+void side_due(lv2_side *s, LV2_URID key); // this one, changed or not
 void side_set_text(lv2_side *s, LV2_URID key, const char *text);
 // Writes what is due as patch:Set into a notify port, or no port; what does not fit stays due.
 void side_tell(lv2_side *s, LV2_Atom_Sequence *notify);
 
-// A patch:Set.
+// A patch:Set, or a patch:Get.
 typedef struct {
-  LV2_URID property; // 0: it is none
+  LV2_URID property; // to be set; 0: it is none
   const LV2_Atom *value;
+  LV2_URID asked; // the property that a patch:Get names; 0: it is none
 } side_message;
 
 // Reads an event of the control port; what a patch:Get asks for becomes due.
 side_message side_read(lv2_side *s, const LV2_Atom *atom);
-// A text or path of at most size - 1 bytes, which hosts may end with NUL or not, into text[size].
-bool side_text(const LV2_Atom *value, LV2_URID type, char *text, size_t size);
 
 // Denormal numbers are taken as zero until side_leave_run, which puts back what was.
 unsigned side_enter_run(void);

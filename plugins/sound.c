@@ -14,34 +14,8 @@
 
 #include "sampler.h"
 #include "factory_prompts.h"
+#include "sound_ports.h"
 #include "sound_work.h"
-
-#define SOUND_URI "urn:meanwave:sound"
-
-enum {
-  PORT_CONTROL,
-  PORT_NOTIFY,
-  PORT_TRIGGER,
-  PORT_GENERATE,
-  PORT_CANCEL,
-  PORT_AUTO,
-  PORT_PROMPT,
-  PORT_SEED,
-  PORT_STEPS,
-  PORT_SECONDS,
-  PORT_LOOP,
-  PORT_ROOT_KEY,
-  PORT_ATTACK,
-  PORT_RELEASE,
-  PORT_VELOCITY,
-  PORT_GAIN,
-  PORT_PROGRESS,
-  PORT_STATUS,
-  PORT_CLIP_SECONDS,
-  PORT_OUT_LEFT,
-  PORT_OUT_RIGHT,
-  PORT_COUNT,
-};
 
 _Static_assert((int)PORT_COUNT <= (int)SIDE_PORTS, "room for the ports");
 
@@ -66,6 +40,9 @@ typedef struct {
   size_t calm;             // frames in which a changed setting asks for nothing
   bool unread;             // wish.file waits to be read
   bool unkept;             // the prompt or model waits to be kept
+  bool looks;              // somebody wants to know what the model can do
+  bool unlooked;           // it waits to be asked
+  bool unsaved;            // the clip waits to be saved to save_path
   bool due;                // a sound is to be generated
   size_t patience;         // frames to wait first
   bool trigger_down;
@@ -74,6 +51,13 @@ typedef struct {
   float gain;
   sound_status status;
   char message[512];
+  char save_path[SIDE_PATH_SIZE];
+  char saved[SIDE_PATH_SIZE]; // the file saved last
+  float guidance;             // of the model; below 0: not yet known
+  struct {
+    LV2_Atom_Vector_Body head;
+    float values[2 * CLIP_COLUMNS];
+  } wave;              // of the clip, for windows
   sound_news *current; // brought the clip that plays; NULL: none
   sound_news *leaving; // brought the one before it
 } sound_plugin;
@@ -94,20 +78,34 @@ static LV2_State_Status restore(void *plugin, const side_state *st)
   return work_restore(((sound_plugin *)plugin)->work, st);
 }
 
-// Hosts are not told that they may write the prompt: they have no place for words.
+static LV2_URID add_text(sound_plugin *p, const char *uri, char *text, size_t size)
+{
+  return side_add_property(&p->host, uri, p->host.atom_String, false, text, size);
+}
+
+static LV2_URID add_path(sound_plugin *p, const char *uri, bool writable, char *path)
+{
+  return side_add_property(&p->host, uri, p->host.atom_Path, writable, path, SIDE_PATH_SIZE);
+}
+
+// Hosts are not told that they may write the prompts and `save`: they have no place for words and
+// none for a file that is not there yet.
 static void add_properties(sound_plugin *p)
 {
   lv2_side *host = &p->host;
-  sound_wish *wish = &p->wish;
+  sound_words *words = &p->wish.words;
+  p->wave.head = (LV2_Atom_Vector_Body){sizeof(float), host->atom_Float};
+  p->guidance = -1.0f;
   p->keys = (sound_keys){
-      .file = side_add_property(host, SOUND_URI ":file", host->atom_Path, true, wish->file,
-                                sizeof wish->file),
-      .model = side_add_property(host, SOUND_URI ":model", host->atom_Path, true, wish->model,
-                                 sizeof wish->model),
-      .prompt = side_add_property(host, SOUND_URI ":prompt", host->atom_String, false, wish->prompt,
-                                  sizeof wish->prompt),
-      .message = side_add_property(host, SOUND_URI ":message", host->atom_String, false, p->message,
-                                   sizeof p->message),
+      .file = add_path(p, SOUND_URI ":file", true, words->file),
+      .model = add_path(p, SOUND_URI ":model", true, words->model),
+      .save = add_path(p, SOUND_URI ":save", false, p->saved),
+      .prompt = add_text(p, SOUND_URI ":prompt", words->prompt, sizeof words->prompt),
+      .negative = add_text(p, SOUND_URI ":negative", words->negative, sizeof words->negative),
+      .message = add_text(p, SOUND_URI ":message", p->message, sizeof p->message),
+      .guidance = side_add_value(host, SOUND_URI ":guidance", host->atom_Float, &p->guidance,
+                                 sizeof p->guidance),
+      .wave = side_add_value(host, SOUND_URI ":wave", host->atom_Vector, &p->wave, sizeof p->wave),
       .clip = side_urid(host, SOUND_URI ":clip"),
       .clip_bytes = side_urid(host, SOUND_URI ":clipBytes"),
       .clip_loops = side_urid(host, SOUND_URI ":clipLoops"),
@@ -198,7 +196,7 @@ static void start_generation(sound_plugin *p)
 {
   const sound_settings *s = &p->settings;
   sound_wish *wish = &p->wish;
-  const char *prompt = s->prompt > 0 ? factory_prompts[s->prompt - 1] : wish->prompt;
+  const char *prompt = s->prompt > 0 ? factory_prompts[s->prompt - 1] : wish->words.prompt;
   if (prompt[0] == '\0') {
     side_set_text(&p->host, p->keys.message,
                   "there is no prompt: choose a preset, a factory prompt or a prompt file");
@@ -219,15 +217,23 @@ static void read_message(sound_plugin *p, const LV2_Atom *atom)
   const sound_keys *keys = &p->keys;
   char text[SIDE_PATH_SIZE];
   side_message m = side_read(&p->host, atom);
-  if (m.property != keys->file && m.property != keys->model && m.property != keys->prompt) return;
-  LV2_URID type = m.property == keys->prompt ? p->host.atom_String : p->host.atom_Path;
-  if (!side_text(m.value, type, text, sizeof text)) return;
+  if (m.asked == keys->guidance) p->looks = p->unlooked = true;
+  bool is_text = m.property == keys->prompt || m.property == keys->negative;
+  bool is_path = m.property == keys->file || m.property == keys->model || m.property == keys->save;
+  LV2_URID type = is_text ? p->host.atom_String : p->host.atom_Path;
+  if ((!is_text && !is_path) || !patch_text(m.value, type, text, sizeof text)) return;
+  if (m.property == keys->save) {
+    memcpy(p->save_path, text, sizeof text);
+    p->unsaved = text[0] != '\0';
+    return;
+  }
   side_set_text(&p->host, m.property, text);
   side_announce(&p->host);
   if (m.property == keys->file) {
     p->unread = text[0] != '\0';
   } else {
     p->unkept = true;
+    if (m.property == keys->model) p->unlooked = p->looks;
     change(p);
   }
 }
@@ -287,38 +293,74 @@ static void read_switches(sound_plugin *p, const sampler_sound *how)
   }
 }
 
+static void take_words(sound_plugin *p, const sound_words *words)
+{
+  const sound_keys *keys = &p->keys;
+  side_set_text(&p->host, keys->prompt, words->prompt);
+  side_set_text(&p->host, keys->negative, words->negative);
+  side_set_text(&p->host, keys->model, words->model);
+  side_set_text(&p->host, keys->file, words->file);
+  p->unkept = p->unread = false;
+}
+
+// The news stay with the clip they brought.
+static void take_clip(sound_plugin *p, sound_news *n)
+{
+  p->leaving = p->current;
+  p->current = n;
+  sampler_set_clip(p->keyboard, n->clip != NULL ? clip_played(n->clip) : NULL);
+  if (n->clip != NULL)
+    memcpy(p->wave.values, clip_shape(n->clip), sizeof p->wave.values);
+  else
+    memset(p->wave.values, 0, sizeof p->wave.values);
+  side_due(&p->host, p->keys.wave);
+}
+
+static void take_looked_or_saved(sound_plugin *p, const sound_news *n)
+{
+  if (n->status != SOUND_READY) side_set_text(&p->host, p->keys.message, n->message);
+  if (n->kind == NEWS_SAVED) {
+    side_set_text(&p->host, p->keys.save, n->saved);
+    side_due(&p->host, p->keys.save);
+  } else {
+    p->guidance = n->guidance;
+    side_due(&p->host, p->keys.guidance);
+  }
+}
+
 static void take_news(sound_plugin *p)
 {
   if (p->leaving != NULL || !work_room(p->work)) return;
   sound_news *n = work_news(p->work);
   if (n == NULL) return;
-  if (n->has_clip || n->status != SOUND_READY) p->status = n->status;
-  side_set_text(&p->host, p->keys.message, n->message);
-  if (n->has_text) {
-    side_set_text(&p->host, p->keys.prompt, n->prompt);
-    side_set_text(&p->host, p->keys.model, n->model);
-    side_set_text(&p->host, p->keys.file, n->file);
-    p->unkept = p->unread = false;
-    if (!n->has_clip && n->status == SOUND_READY) change(p); // a prompt read from a file
-  }
-  if (n->has_text && n->has_clip) { // a state; its ports are being set
-    p->due = n->generate;
-    p->patience = p->calm = patience(p);
-  }
-  if (!n->has_clip) {
+  if (n->kind == NEWS_LOOKED || n->kind == NEWS_SAVED) {
+    take_looked_or_saved(p, n);
     work_give_back(p->work, n);
     return;
   }
-  p->leaving = p->current;
-  p->current = n;
-  sampler_set_clip(p->keyboard, n->clip != NULL ? clip_played(n->clip) : NULL);
+  bool brings_clip = n->kind == NEWS_STATE || (n->kind == NEWS_MADE && n->status == SOUND_READY);
+  if (brings_clip || n->status != SOUND_READY) p->status = n->status;
+  side_set_text(&p->host, p->keys.message, n->message);
+  if (n->kind != NEWS_MADE) take_words(p, &n->words);
+  if (n->kind == NEWS_READ && n->status == SOUND_READY) change(p);
+  if (n->kind == NEWS_STATE) { // its ports are being set
+    p->due = n->generate;
+    p->patience = p->calm = patience(p);
+    p->unlooked = p->looks;
+  }
+  if (brings_clip)
+    take_clip(p, n);
+  else
+    work_give_back(p->work, n);
 }
 
 static void exchange(sound_plugin *p, uint32_t frames)
 {
   worker_retry(p->host.slow);
-  if (p->unread && work_read(p->work, &p->wish)) p->unread = false;
-  if (p->unkept && work_keep(p->work, &p->wish)) p->unkept = false;
+  if (p->unread && work_read(p->work, &p->wish.words)) p->unread = false;
+  if (p->unkept && work_keep(p->work, &p->wish.words)) p->unkept = false;
+  if (p->unsaved && work_save_clip(p->work, p->save_path)) p->unsaved = false;
+  if (p->unlooked && work_look(p->work, &p->wish.words)) p->unlooked = false;
   if (p->due && p->patience == 0) start_generation(p);
   p->patience = p->patience > frames ? p->patience - frames : 0;
   p->calm = p->calm > frames ? p->calm - frames : 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sound_clip.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,21 @@ struct sound_clip {
   mw_sound sound;
   mw_sound resampled;
   sampler_clip played;
+  float shape[CLIP_COLUMNS][2];
 };
+
+static void measure(sound_clip *c)
+{
+  for (size_t k = 0; k < CLIP_COLUMNS; k++) {
+    size_t end = (k + 1) * c->sound.frames / CLIP_COLUMNS;
+    float *low = &c->shape[k][0];
+    float *high = &c->shape[k][1];
+    for (size_t i = k * c->sound.frames / CLIP_COLUMNS; i < end; i++) {
+      *low = fmaxf(fminf(*low, c->sound.samples[i]), -1.0f);
+      *high = fminf(fmaxf(*high, c->sound.samples[i]), 1.0f);
+    }
+  }
+}
 
 mw_status clip_new(sound_clip **made, mw_sound *sound, unsigned rate_hz, bool loop, mw_error *error)
 {
@@ -34,6 +49,7 @@ mw_status clip_new(sound_clip **made, mw_sound *sound, unsigned rate_hz, bool lo
   }
   c->sound = *sound;
   *sound = (mw_sound){0};
+  measure(c);
   c->played = (sampler_clip){c->resampled.samples, c->resampled.frames};
   *made = c;
   return MW_OK;
@@ -61,4 +77,9 @@ const sampler_clip *clip_played(const sound_clip *c)
 const mw_sound *clip_sound(const sound_clip *c)
 {
   return &c->sound;
+}
+
+const float *clip_shape(const sound_clip *c)
+{
+  return c->shape[0];
 }

@@ -11,6 +11,8 @@
 
 typedef struct sound_clip sound_clip;
 
+enum { CLIP_COLUMNS = 256 };
+
 // Takes the samples of `sound`, which is empty after a success. One user.
 mw_status clip_new(sound_clip **made, mw_sound *sound, unsigned rate_hz, bool loop,
                    mw_error *error);
@@ -19,5 +21,8 @@ void clip_give_back(sound_clip *c);    // the last one frees it; NULL is fine
 
 const sampler_clip *clip_played(const sound_clip *c);
 const mw_sound *clip_sound(const sound_clip *c);
+// What it looks like: of so many parts of equal length the least and the greatest sample, from -1
+// to 1. [CLIP_COLUMNS, 2]
+const float *clip_shape(const sound_clip *c);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sound_work.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,10 +9,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "sound_files.h"
 #include "worker.h"
 
-// Who brings news; each has a box of its own.
-enum { FROM_MAKER, FROM_FILE, FROM_STATE, BOXES };
+// Of the worker.
+typedef struct {
+  enum { SWEEP, KEEP, READ, SAVE } task; // SWEEP: only frees what came back
+  sound_words words;                     // of SAVE: the file alone
+} file_task;
 
 struct sound_work {
   lv2_side *host; // its `slow` keeps and reads
@@ -21,7 +24,7 @@ struct sound_work {
   worker *maker; // own thread
 
   // between threads
-  _Atomic(sound_news *) boxes[BOXES];
+  _Atomic(sound_news *) boxes[NEWS_KINDS];
   _Atomic(sound_news *) outgoing;
   atomic_uint wanted;   // serial of the generation that is wanted
   atomic_uint finished; // of the last that came to an end
@@ -37,8 +40,7 @@ struct sound_work {
 
   // what a state is to hold
   pthread_mutex_t mutex;
-  char prompt[MW_PROMPT_BYTES];
-  char kept_model[SIDE_PATH_SIZE];
+  sound_words words; // but for the file
   sound_clip *clip;
   bool clip_loops;
 };
@@ -50,25 +52,26 @@ void news_free(sound_news *n)
   free(n);
 }
 
-static sound_news *news_new(sound_status status, const char *message)
+static sound_news *news_new(sound_news_kind kind, sound_status status, const char *message)
 {
   sound_news *n = calloc(1, sizeof *n);
   if (n == NULL) return NULL;
+  n->kind = kind;
   n->status = status;
   snprintf(n->message, sizeof n->message, "%s", message);
   return n;
 }
 
 // NULL, out of memory for news, is no news.
-static void tell(sound_work *w, int box, sound_news *n)
+static void tell(sound_work *w, sound_news *n)
 {
-  if (n != NULL) news_free(atomic_exchange_explicit(&w->boxes[box], n, memory_order_acq_rel));
+  if (n != NULL) news_free(atomic_exchange_explicit(&w->boxes[n->kind], n, memory_order_acq_rel));
 }
 
-static void tell_failure(sound_work *w, int box, sound_status status, const char *line)
+static void tell_failure(sound_work *w, sound_news_kind kind, sound_status status, const char *line)
 {
   side_log(w->host, w->host->log_Error, line);
-  tell(w, box, news_new(status, line));
+  tell(w, news_new(kind, status, line));
 }
 
 // Under `mutex`.
@@ -77,13 +80,6 @@ static void keep_clip(sound_work *w, sound_clip *clip, bool loops)
   clip_give_back(w->clip);
   w->clip = clip_share(clip);
   w->clip_loops = loops;
-}
-
-// Likewise.
-static void keep_text(sound_work *w, const char *prompt, const char *model)
-{
-  snprintf(w->prompt, sizeof w->prompt, "%s", prompt);
-  snprintf(w->kept_model, sizeof w->kept_model, "%s", model);
 }
 
 // ---- The maker ----
@@ -117,7 +113,8 @@ static mw_status make_clip(sound_work *w, const sound_wish *wish, sound_clip **c
   generation g = {w, wish->serial};
   mw_sound sound = {0};
   const mw_sound_wish how = {
-      .prompt = wish->prompt,
+      .prompt = wish->words.prompt,
+      .negative = wish->words.negative[0] != '\0' ? wish->words.negative : NULL,
       .seed = wish->seed,
       .steps = wish->steps,
       .seconds = wish->seconds,
@@ -134,18 +131,30 @@ static mw_status make_clip(sound_work *w, const sound_wish *wish, sound_clip **c
 // A finished clip to the state and to `run`, unless a state was restored meanwhile.
 static void hand_over(sound_work *w, generation *g, sound_clip *clip, bool loops)
 {
-  sound_news *n = news_new(SOUND_READY, "");
+  sound_news *n = news_new(NEWS_MADE, SOUND_READY, "");
   pthread_mutex_lock(&w->mutex);
   if (n != NULL && still_wanted(g, 1.0)) {
-    n->has_clip = true;
     n->clip = clip_share(clip);
     keep_clip(w, clip, loops);
-    tell(w, FROM_MAKER, n);
+    tell(w, n);
     n = NULL;
   }
   pthread_mutex_unlock(&w->mutex);
   news_free(n);
   clip_give_back(clip);
+}
+
+// An item of serial 0 only asks what the model can do.
+static void look(sound_work *w, const sound_wish *wish)
+{
+  mw_error error;
+  if (open_model(w, wish->words.model, &error) != MW_OK) {
+    tell_failure(w, NEWS_LOOKED, SOUND_NO_MODEL, error.text);
+    return;
+  }
+  sound_news *n = news_new(NEWS_LOOKED, SOUND_READY, "");
+  if (n != NULL) n->guidance = (float)mw_sound_model_about(w->model).guidance;
+  tell(w, n);
 }
 
 static void generate(void *context, const void *item)
@@ -156,86 +165,70 @@ static void generate(void *context, const void *item)
   generation g = {w, wish->serial};
   sound_clip *clip = NULL;
   mw_error error;
-  if (!still_wanted(&g, 0.0)) return;
   setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-  mw_status status = open_model(w, wish->model, &error);
+  if (wish->serial == 0) look(w, wish);
+  if (wish->serial == 0 || !still_wanted(&g, 0.0)) return;
+  mw_status status = open_model(w, wish->words.model, &error);
   if (status != MW_OK) {
-    tell_failure(w, FROM_MAKER, SOUND_NO_MODEL, error.text);
+    tell_failure(w, NEWS_MADE, SOUND_NO_MODEL, error.text);
   } else if ((status = make_clip(w, wish, &clip, &error)) == MW_OK) {
     hand_over(w, &g, clip, wish->loop);
   } else if (status != MW_ERROR_CANCELLED) {
-    tell_failure(w, FROM_MAKER, SOUND_FAILED, error.text);
+    tell_failure(w, NEWS_MADE, SOUND_FAILED, error.text);
   }
   atomic_store_explicit(&w->finished, wish->serial, memory_order_release);
 }
 
-// ---- Files ----
+// ---- The worker ----
 
-// The first bytes of a text file, less white space at the end.
-static mw_status read_text(const char *path, char prompt[MW_PROMPT_BYTES], mw_error *error)
+static void keep_words(sound_work *w, const sound_words *words)
 {
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) {
-    snprintf(error->text, sizeof error->text, "%.300s: %s", path, strerror(errno));
-    return MW_ERROR_IO;
-  }
-  size_t length = fread(prompt, 1, MW_PROMPT_BYTES, file);
-  bool good = ferror(file) == 0 && length < MW_PROMPT_BYTES && memchr(prompt, 0, length) == NULL;
-  fclose(file);
-  while (good && length > 0 && strchr(" \t\r\n", prompt[length - 1]) != NULL) length--;
-  if (good) prompt[length] = '\0';
-  if (good && length > 0) return MW_OK;
-  snprintf(error->text, sizeof error->text, "%.300s: not a text of at most %d bytes", path,
-           MW_PROMPT_BYTES - 1);
-  return MW_ERROR_FORMAT;
+  pthread_mutex_lock(&w->mutex);
+  w->words = *words;
+  pthread_mutex_unlock(&w->mutex);
 }
 
-static mw_status read_preset(const char *path, char prompt[MW_PROMPT_BYTES], mw_error *error)
+static void read_file(sound_work *w, const sound_words *words)
 {
-  mw_preset preset;
-  mw_status status = mw_preset_open(&preset, path, error);
-  if (status != MW_OK) return status;
-  snprintf(prompt, MW_PROMPT_BYTES, "%s", preset.prompt);
-  if (preset.kind == MW_PRESET_SOUND && prompt[0] != '\0') return MW_OK;
-  snprintf(error->text, sizeof error->text, "%.300s: a preset without a prompt", path);
-  return MW_ERROR_FORMAT;
-}
-
-// The worker's work. An item with a file is to be read; one of serial 0 only asks to free what
-// came back.
-static void serve_files(void *context, const void *item)
-{
-  sound_work *w = context;
-  const sound_wish *wish = item;
-  news_free(atomic_exchange_explicit(&w->outgoing, NULL, memory_order_acquire));
-  if (wish->serial == 0) return;
-  if (wish->file[0] == '\0') {
-    pthread_mutex_lock(&w->mutex);
-    keep_text(w, wish->prompt, wish->model);
-    pthread_mutex_unlock(&w->mutex);
-    return;
-  }
   mw_error error;
-  sound_news *n = news_new(SOUND_READY, "");
+  sound_news *n = news_new(NEWS_READ, SOUND_READY, "");
   if (n == NULL) return;
-  const char *ending = strrchr(wish->file, '.');
-  bool is_preset = ending != NULL && strcmp(ending, ".preset") == 0;
-  mw_status status = is_preset ? read_preset(wish->file, n->prompt, &error)
-                               : read_text(wish->file, n->prompt, &error);
-  n->has_text = true;
-  snprintf(n->model, sizeof n->model, "%s", wish->model);
-  if (status == MW_OK) {
-    snprintf(n->file, sizeof n->file, "%s", wish->file);
-    pthread_mutex_lock(&w->mutex);
-    keep_text(w, n->prompt, n->model);
-    pthread_mutex_unlock(&w->mutex);
+  n->words = *words;
+  if (files_read_words(&n->words, &error) == MW_OK) {
+    keep_words(w, &n->words);
   } else {
-    snprintf(n->prompt, sizeof n->prompt, "%s", wish->prompt);
-    snprintf(n->message, sizeof n->message, "%s", error.text);
+    n->words.file[0] = '\0';
     n->status = SOUND_FAILED;
+    snprintf(n->message, sizeof n->message, "%s", error.text);
     side_log(w->host, w->host->log_Error, error.text);
   }
-  tell(w, FROM_FILE, n);
+  tell(w, n);
+}
+
+static void save_clip(sound_work *w, const char *path)
+{
+  mw_error error = {"there is no sound to save"};
+  pthread_mutex_lock(&w->mutex);
+  sound_clip *clip = clip_share(w->clip);
+  pthread_mutex_unlock(&w->mutex);
+  if (clip == NULL || mw_sound_save(clip_sound(clip), path, false, &error) != MW_OK) {
+    tell_failure(w, NEWS_SAVED, SOUND_FAILED, error.text);
+  } else {
+    sound_news *n = news_new(NEWS_SAVED, SOUND_READY, "");
+    if (n != NULL) snprintf(n->saved, sizeof n->saved, "%s", path);
+    tell(w, n);
+  }
+  clip_give_back(clip);
+}
+
+static void serve(void *context, const void *item)
+{
+  sound_work *w = context;
+  const file_task *t = item;
+  news_free(atomic_exchange_explicit(&w->outgoing, NULL, memory_order_acquire));
+  if (t->task == KEEP) keep_words(w, &t->words);
+  if (t->task == READ) read_file(w, &t->words);
+  if (t->task == SAVE) save_clip(w, t->words.file);
 }
 
 // ---- Making and ending ----
@@ -247,7 +240,7 @@ sound_work *work_new(lv2_side *host, const sound_keys *keys)
   w->host = host;
   w->keys = *keys;
   pthread_mutex_init(&w->mutex, NULL);
-  host->slow = worker_new(host->schedule, sizeof(sound_wish), serve_files, w);
+  host->slow = worker_new(host->schedule, sizeof(file_task), serve, w);
   w->maker = worker_new(NULL, sizeof(sound_wish), generate, w);
   if (host->slow == NULL || w->maker == NULL || !worker_start(host->slow) ||
       !worker_start(w->maker)) {
@@ -265,7 +258,7 @@ void work_free(sound_work *w)
   if (w->maker != NULL) worker_stop(w->maker);
   worker_free(w->host->slow);
   worker_free(w->maker);
-  for (int i = 0; i < BOXES; i++) news_free(atomic_load(&w->boxes[i]));
+  for (int i = 0; i < NEWS_KINDS; i++) news_free(atomic_load(&w->boxes[i]));
   news_free(atomic_load(&w->outgoing));
   clip_give_back(w->clip);
   mw_sound_model_give_back(w->model);
@@ -275,26 +268,38 @@ void work_free(sound_work *w)
 
 // ---- Real time ----
 
-bool work_keep(sound_work *w, const sound_wish *wish)
+bool work_keep(sound_work *w, const sound_words *words)
 {
-  sound_wish item = *wish;
-  item.serial = 1;
-  item.file[0] = '\0';
-  return worker_post(w->host->slow, &item);
+  const file_task t = {KEEP, *words};
+  return worker_post(w->host->slow, &t);
 }
 
-bool work_read(sound_work *w, const sound_wish *wish)
+bool work_read(sound_work *w, const sound_words *words)
 {
-  sound_wish item = *wish;
-  item.serial = 1;
-  return worker_post(w->host->slow, &item);
+  const file_task t = {READ, *words};
+  return worker_post(w->host->slow, &t);
+}
+
+bool work_save_clip(sound_work *w, const char *path)
+{
+  file_task t = {.task = SAVE};
+  memcpy(t.words.file, path, strnlen(path, sizeof t.words.file - 1));
+  return worker_post(w->host->slow, &t);
+}
+
+bool work_look(sound_work *w, const sound_words *words)
+{
+  const sound_wish wish = {.words = *words};
+  return worker_post(w->maker, &wish);
 }
 
 bool work_generate(sound_work *w, const sound_wish *wish, const char *prompt)
 {
   sound_wish item = *wish;
-  memmove(item.prompt, prompt, strnlen(prompt, sizeof item.prompt - 1) + 1);
+  memmove(item.words.prompt, prompt, strnlen(prompt, sizeof item.words.prompt - 1) + 1);
   item.serial = atomic_fetch_add_explicit(&w->wanted, 1, memory_order_relaxed) + 1;
+  if (item.serial == 0) // it has wrapped round
+    item.serial = atomic_fetch_add_explicit(&w->wanted, 1, memory_order_relaxed) + 1;
   atomic_store_explicit(&w->progress, 0.0f, memory_order_relaxed);
   w->asked = worker_post(w->maker, &item);
   return w->asked;
@@ -319,9 +324,9 @@ float work_progress(const sound_work *w)
 
 sound_news *work_news(sound_work *w)
 {
-  for (int i = BOXES - 1; i >= 0; i--) {
+  for (int i = NEWS_KINDS - 1; i >= 0; i--) {
     sound_news *n = atomic_exchange_explicit(&w->boxes[i], NULL, memory_order_acq_rel);
-    if (n != NULL && i == FROM_STATE) w->asked = false;
+    if (n != NULL && i == NEWS_STATE) w->asked = false;
     if (n != NULL) return n;
   }
   return NULL;
@@ -334,7 +339,7 @@ bool work_room(const sound_work *w)
 
 void work_give_back(sound_work *w, sound_news *news)
 {
-  static const sound_wish nothing;
+  static const file_task nothing; // SWEEP
   atomic_store_explicit(&w->outgoing, news, memory_order_release);
   // when the queue is full, the next item in it frees this too
   worker_post(w->host->slow, &nothing);
@@ -342,101 +347,36 @@ void work_give_back(sound_work *w, sound_news *news)
 
 // ---- State ----
 
-// A clip inside the state: its rate, then its samples, 32 bits each, least byte first.
-static void store_inside(const sound_work *w, const side_state *st, const mw_sound *sound)
-{
-  size_t bytes = (sound->frames + 1) * 4;
-  unsigned char *packed = malloc(bytes);
-  if (packed == NULL) return;
-  for (size_t i = 0; i <= sound->frames; i++) {
-    uint32_t word = sound->rate_hz;
-    if (i > 0) memcpy(&word, &sound->samples[i - 1], sizeof word);
-    for (int k = 0; k < 4; k++) packed[4 * i + (size_t)k] = (unsigned char)(word >> (8 * k));
-  }
-  side_store(st, w->keys.clip_bytes, w->host->atom_Chunk, packed, bytes);
-  free(packed);
-}
-
-static void store_clip(const sound_work *w, const side_state *st, const mw_sound *sound, bool loops)
-{
-  char path[SIDE_PATH_SIZE];
-  const int32_t loops_value = loops;
-  mw_error error;
-  side_store(st, w->keys.clip_loops, w->host->atom_Bool, &loops_value, sizeof loops_value);
-  if (!side_make_path(st, "clip.wav", path)) {
-    store_inside(w, st, sound);
-  } else if (mw_sound_save(sound, path, true, &error) == MW_OK) {
-    side_store_path(st, w->keys.clip, path);
-  } else {
-    side_log(w->host, w->host->log_Error, error.text);
-    store_inside(w, st, sound);
-  }
-}
-
 LV2_State_Status work_save(sound_work *w, const side_state *st)
 {
-  char prompt[MW_PROMPT_BYTES];
-  char model[SIDE_PATH_SIZE];
+  sound_words *words = malloc(sizeof *words);
+  if (words == NULL) return LV2_STATE_ERR_UNKNOWN;
   pthread_mutex_lock(&w->mutex);
-  memcpy(prompt, w->prompt, sizeof prompt);
-  memcpy(model, w->kept_model, sizeof model);
+  *words = w->words;
   sound_clip *clip = clip_share(w->clip);
   bool loops = w->clip_loops;
   pthread_mutex_unlock(&w->mutex);
-  side_store_text(st, w->keys.prompt, prompt);
-  side_store_path(st, w->keys.model, model);
-  if (clip != NULL) store_clip(w, st, clip_sound(clip), loops);
+  side_store_text(st, w->keys.prompt, words->prompt);
+  side_store_text(st, w->keys.negative, words->negative);
+  side_store_path(st, w->keys.model, words->model);
+  if (clip != NULL) files_store_clip(st, &w->keys, clip_sound(clip), loops);
   clip_give_back(clip);
+  free(words);
   return LV2_STATE_SUCCESS;
-}
-
-// The clip of a state, from its file or from inside; empty when there is none.
-static mw_status read_clip(const sound_work *w, const side_state *st, mw_sound *sound,
-                           mw_error *error)
-{
-  char path[SIDE_PATH_SIZE];
-  size_t bytes;
-  side_retrieve_path(st, w->keys.clip, path);
-  if (path[0] != '\0') return mw_sound_read(sound, path, 0, error);
-  const unsigned char *packed = side_retrieve(st, w->keys.clip_bytes, w->host->atom_Chunk, &bytes);
-  if (packed == NULL || bytes < 8 || bytes % 4 != 0) return MW_OK;
-  float *samples = malloc(bytes);
-  if (samples == NULL) {
-    snprintf(error->text, sizeof error->text, "out of memory for the sound of a state");
-    return MW_ERROR_MEMORY;
-  }
-  *sound = (mw_sound){samples, bytes / 4 - 1, 0};
-  for (size_t i = 0; i <= sound->frames; i++) {
-    uint32_t word = 0;
-    for (int k = 0; k < 4; k++) word |= (uint32_t)packed[4 * i + (size_t)k] << (8 * k);
-    if (i == 0)
-      sound->rate_hz = word;
-    else
-      memcpy(&samples[i - 1], &word, sizeof word);
-  }
-  return MW_OK;
-}
-
-static bool read_loops(const sound_work *w, const side_state *st)
-{
-  size_t bytes;
-  const int32_t *value = side_retrieve(st, w->keys.clip_loops, w->host->atom_Bool, &bytes);
-  return value != NULL && bytes == sizeof *value && *value != 0;
 }
 
 LV2_State_Status work_restore(sound_work *w, const side_state *st)
 {
   mw_sound sound = {0};
   mw_error error;
-  sound_news *n = news_new(SOUND_EMPTY, "");
+  sound_news *n = news_new(NEWS_STATE, SOUND_EMPTY, "");
   if (n == NULL) return LV2_STATE_ERR_UNKNOWN;
-  n->has_text = true;
-  side_retrieve_text(st, w->keys.prompt, n->prompt, sizeof n->prompt);
-  side_retrieve_path(st, w->keys.model, n->model);
-  bool loops = read_loops(w, st);
-  mw_status status = read_clip(w, st, &sound, &error);
+  side_retrieve_text(st, w->keys.prompt, n->words.prompt, sizeof n->words.prompt);
+  side_retrieve_text(st, w->keys.negative, n->words.negative, sizeof n->words.negative);
+  side_retrieve_path(st, w->keys.model, n->words.model);
+  bool loops = files_read_loops(st, &w->keys);
+  mw_status status = files_read_clip(st, &w->keys, &sound, &error);
   // missing means empty: no clip stays that is not of this state
-  n->has_clip = true;
   if (status == MW_OK && sound.frames > 0)
     status = clip_new(&n->clip, &sound, w->host->rate_hz, loops, &error);
   mw_sound_free(&sound);
@@ -446,13 +386,13 @@ LV2_State_Status work_restore(sound_work *w, const side_state *st)
   }
   n->status = status != MW_OK ? SOUND_FAILED : n->clip != NULL ? SOUND_READY : SOUND_EMPTY;
   // a prompt alone, as presets have it, and one whose clip is lost, is generated (again)
-  n->generate = n->clip == NULL && n->prompt[0] != '\0';
+  n->generate = n->clip == NULL && n->words.prompt[0] != '\0';
   pthread_mutex_lock(&w->mutex);
   atomic_fetch_add(&w->wanted, 1); // what is being generated is not of this state
-  news_free(atomic_exchange(&w->boxes[FROM_MAKER], NULL));
-  keep_text(w, n->prompt, n->model);
+  news_free(atomic_exchange(&w->boxes[NEWS_MADE], NULL));
+  w->words = n->words;
   keep_clip(w, n->clip, loops);
-  tell(w, FROM_STATE, n);
+  tell(w, n);
   pthread_mutex_unlock(&w->mutex);
   return LV2_STATE_SUCCESS;
 }

@@ -8,44 +8,60 @@
 
 #include "lv2_state.h"
 #include "sound_clip.h"
+#include "sound_ports.h"
 
-// Values of the status port; a symbol's meaning never changes.
-typedef enum { SOUND_EMPTY, SOUND_READY, SOUND_BUSY, SOUND_NO_MODEL, SOUND_FAILED } sound_status;
+// What is to be heard, in words, and by what.
+typedef struct {
+  char prompt[MW_PROMPT_BYTES];
+  char negative[MW_PROMPT_BYTES]; // what is not to be heard; only models with guidance listen to it
+  char model[SIDE_PATH_SIZE];     // "": the default one
+  char file[SIDE_PATH_SIZE];      // a text or a preset with the prompt
+} sound_words;
 
-// What is to be generated, and where a prompt is to be read from.
 typedef struct {
   unsigned serial;
-  char prompt[MW_PROMPT_BYTES];
-  char model[SIDE_PATH_SIZE]; // "": the default one
-  char file[SIDE_PATH_SIZE];  // a text or a preset
+  sound_words words;
   uint32_t seed;
   unsigned steps;
   double seconds;
   bool loop;
 } sound_wish;
 
+// Where news come from; each kind has a box of its own.
+typedef enum {
+  NEWS_LOOKED,
+  NEWS_SAVED,
+  NEWS_MADE,
+  NEWS_READ,
+  NEWS_STATE,
+  NEWS_KINDS
+} sound_news_kind;
+
 typedef struct {
+  sound_news_kind kind;
   sound_status status;
-  char message[512]; // "" when all is well
-  bool has_clip;     // instead of the one before; NULL: none
-  sound_clip *clip;
-  bool has_text; // the prompt, model and file are these now
-  char prompt[MW_PROMPT_BYTES];
-  char model[SIDE_PATH_SIZE];
-  char file[SIDE_PATH_SIZE];
-  bool generate; // of a state that brought no clip with its prompt
+  char message[512];          // "" when all is well
+  sound_clip *clip;           // MADE and STATE: instead of the one before; NULL: none
+  sound_words words;          // READ and STATE: they are these now
+  bool generate;              // STATE: it brought no clip with its prompt
+  char saved[SIDE_PATH_SIZE]; // SAVED: the file
+  float guidance;             // LOOKED: the model's
 } sound_news;
 
 void news_free(sound_news *n); // and the clip in it; NULL is fine. Not real time.
 
 typedef struct {
   LV2_URID prompt; // texts
-  LV2_URID model;  // paths
+  LV2_URID negative;
+  LV2_URID model; // paths
   LV2_URID file;
   LV2_URID clip;       // a path of the state
   LV2_URID clip_bytes; // the clip in the state itself, where the host keeps no files
   LV2_URID clip_loops;
-  LV2_URID message;
+  LV2_URID message; // of these no state
+  LV2_URID guidance;
+  LV2_URID wave;
+  LV2_URID save;
 } sound_keys;
 
 typedef struct sound_work sound_work;
@@ -56,9 +72,11 @@ void work_free(sound_work *w); // ends a generation under way; NULL is fine
 
 // ---- Real time: the audio thread's ----
 
-// False: later. The state holds the wish's prompt and model from then on.
-bool work_keep(sound_work *w, const sound_wish *wish);
-bool work_read(sound_work *w, const sound_wish *wish); // the prompt in wish->file
+// False: later. The state holds the words from then on.
+bool work_keep(sound_work *w, const sound_words *words);
+bool work_read(sound_work *w, const sound_words *words); // the prompt in words->file
+bool work_save_clip(sound_work *w, const char *path);    // the clip of the state, as a sound file
+bool work_look(sound_work *w, const sound_words *words); // what the model can do
 // With this prompt, in place of what is under way.
 bool work_generate(sound_work *w, const sound_wish *wish, const char *prompt);
 void work_cancel(sound_work *w);

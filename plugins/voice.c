@@ -307,7 +307,7 @@ static void new_wish(voice_plugin *p)
 
 static void set_path(voice_plugin *p, char path[SIDE_PATH_SIZE], const LV2_Atom *value)
 {
-  if (side_text(value, p->host.atom_Path, path, SIDE_PATH_SIZE)) new_wish(p);
+  if (patch_text(value, p->host.atom_Path, path, SIDE_PATH_SIZE)) new_wish(p);
 }
 
 static void read_messages(voice_plugin *p)

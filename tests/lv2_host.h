@@ -41,6 +41,8 @@ void host_send_bytes(lv2_host *h, const char *type, const void *bytes, size_t co
 
 // What the plugin last said of a property; NULL when it never did. Numbers come as text.
 const char *host_told(const lv2_host *h, const char *property);
+// A vector of floats instead; NULL when none of so many was told.
+const float *host_told_floats(const lv2_host *h, const char *property, size_t count);
 size_t host_told_count(const lv2_host *h);  // so far, of all properties
 const char *host_logged(const lv2_host *h); // the last line of log, "" when none
 

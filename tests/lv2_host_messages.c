@@ -85,13 +85,21 @@ static void hear(lv2_host *h, const LV2_Atom *property, const LV2_Atom *value)
   assert_true(i < MOST_TOLD);
   if (h->tells[i].property == NULL) h->tells[i].property = strdup(uri);
   char *text = h->tells[i].text;
+  h->tells[i].floats = 0;
   if (strcmp(type, LV2_ATOM__Float) == 0)
     snprintf(text, LONGEST_TEXT, "%.9g", (double)*(const float *)body);
   else if (strcmp(type, LV2_ATOM__Int) == 0 || strcmp(type, LV2_ATOM__Bool) == 0)
     snprintf(text, LONGEST_TEXT, "%d", *(const int32_t *)body);
   else if (strcmp(type, LV2_ATOM__Long) == 0)
     snprintf(text, LONGEST_TEXT, "%lld", (long long)*(const int64_t *)body);
-  else
+  else if (strcmp(type, LV2_ATOM__Vector) == 0) {
+    const LV2_Atom_Vector_Body *vector = body;
+    assert_int_equal(vector->child_type, urid_of(LV2_ATOM__Float));
+    assert_int_equal(vector->child_size, sizeof(float));
+    assert_true(value->size <= LONGEST_TEXT);
+    h->tells[i].floats = (value->size - sizeof *vector) / sizeof(float);
+    memcpy(text, vector + 1, value->size - sizeof *vector);
+  } else
     snprintf(text, LONGEST_TEXT, "%s", (const char *)body);
   h->told_count++;
 }
@@ -112,11 +120,23 @@ void hear_all(lv2_host *h, const LV2_Atom_Sequence *notify, size_t capacity)
   }
 }
 
-const char *host_told(const lv2_host *h, const char *property)
+static const told *told_of(const lv2_host *h, const char *property)
 {
   for (size_t i = 0; i < MOST_TOLD && h->tells[i].property != NULL; i++)
-    if (strcmp(h->tells[i].property, property) == 0) return h->tells[i].text;
+    if (strcmp(h->tells[i].property, property) == 0) return &h->tells[i];
   return NULL;
+}
+
+const char *host_told(const lv2_host *h, const char *property)
+{
+  const told *t = told_of(h, property);
+  return t != NULL ? t->text : NULL;
+}
+
+const float *host_told_floats(const lv2_host *h, const char *property, size_t count)
+{
+  const told *t = told_of(h, property);
+  return t != NULL && t->floats == count ? (const float *)t->text : NULL;
 }
 
 size_t host_told_count(const lv2_host *h)

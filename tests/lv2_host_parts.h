@@ -38,7 +38,8 @@ typedef struct {
 
 typedef struct {
   char *property;
-  char text[LONGEST_TEXT];
+  size_t floats; // of a vector, in `text`
+  _Alignas(float) char text[LONGEST_TEXT];
 } told;
 
 typedef struct {

@@ -12,90 +12,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lv2_host.h"
+#include "lv2_sound.h"
 #include "meanwave.h"
 #include "sound_folder.h"
-
-#define SOUND "urn:meanwave:sound"
-#define PROMPT_KEY SOUND ":prompt"
-#define MODEL_KEY SOUND ":model"
-#define FILE_KEY SOUND ":file"
-#define CLIP_KEY SOUND ":clip"
-#define MESSAGE_KEY SOUND ":message"
-#define PATH "http://lv2plug.in/ns/ext/atom#Path"
-#define STRING "http://lv2plug.in/ns/ext/atom#String"
-
-enum { EMPTY, READY, BUSY, NO_MODEL, FAILED }; // values of the status port
-enum { RATE = 48000, LONGEST = 8192, FRAMES = RATE / 2, NOTE_ON = 0x90, NOTE_OFF = 0x80 };
-
-static char model[TEMP_FOLDER_SIZE];
-static char folder[TEMP_FOLDER_SIZE];
-static float out[2][FRAMES];
-static float reference[2][FRAMES];
-static float rest[2][FRAMES]; // what nobody listens to
-
-static void run_frames(lv2_host *h, float (*to)[FRAMES], size_t frames, uint32_t block)
-{
-  for (size_t at = 0; at < frames; at += block) {
-    uint32_t count = (uint32_t)(frames - at < block ? frames - at : block);
-    host_run(h, NULL, (float *[]){to[0] + at, to[1] + at}, count, false);
-    host_work(h);
-  }
-  assert_null(host_trapped());
-}
-
-// Runs as long as a third of a second of sound, then until nothing is being generated.
-static void settle(lv2_host *h)
-{
-  const struct timespec pause = {0, 5000000};
-  run_frames(h, out, RATE / 3 + 2000, 1024);
-  for (int i = 0; i < 4000 && host_value(h, "status") == BUSY; i++) {
-    run_frames(h, out, 64, 64);
-    nanosleep(&pause, NULL);
-  }
-  run_frames(h, out, 9600, 1024); // news come in, the old clip goes
-  assert_int_not_equal(host_value(h, "status"), BUSY);
-}
-
-// Runs until the plugin has told a property that holds the words.
-static void wait_for(lv2_host *h, const char *property, const char *words)
-{
-  const struct timespec pause = {0, 5000000};
-  for (int i = 0; i < 4000; i++) {
-    const char *told = host_told(h, property);
-    if (told != NULL && strstr(told, words) != NULL) return;
-    run_frames(h, out, 64, 64);
-    nanosleep(&pause, NULL);
-  }
-  fail_msg("%s: not told '%s'", property, words);
-}
-
-static lv2_host *open_sound(unsigned features)
-{
-  lv2_host *h = host_open(SOUND, RATE, features, LONGEST);
-  host_set(h, "seconds", 0.3f);
-  host_set(h, "seed", 7.0f);
-  host_activate(h);
-  run_frames(h, out, RATE / 3 + 2000, 1024); // past the calm of the beginning
-  host_send_text(h, MODEL_KEY, PATH, model);
-  return h;
-}
-
-// A key of full velocity, from silence.
-static void play_key(lv2_host *h, int key, float (*to)[FRAMES])
-{
-  host_send_midi(h, 100, NOTE_ON, (uint8_t)key, 127);
-  run_frames(h, to, FRAMES, 1000);
-  host_send_midi(h, 0, NOTE_OFF, (uint8_t)key, 0);
-  run_frames(h, rest, 9600, 960);
-}
-
-static float peak(float (*x)[FRAMES])
-{
-  float most = 0.0f;
-  for (size_t i = 0; i < FRAMES; i++) most = fmaxf(most, fabsf(x[0][i]));
-  return most;
-}
 
 // What the core makes of the words, at the host's rate.
 static mw_sound made_by_core(const char *prompt, uint64_t seed, double seconds)
@@ -105,7 +24,7 @@ static mw_sound made_by_core(const char *prompt, uint64_t seed, double seconds)
   mw_error error;
   const mw_sound_wish wish = {.prompt = prompt, .seed = seed, .seconds = seconds};
   const mw_sound_finish finish = {.rate_hz = RATE};
-  if (mw_sound_model_open(&opened, model, NULL, &error) != MW_OK ||
+  if (mw_sound_model_open(&opened, sound_model, NULL, &error) != MW_OK ||
       mw_sound_generate(&sound, opened, &wish, &error) != MW_OK ||
       mw_sound_finish_up(&sound, &finish, &error) != MW_OK)
     fail_msg("%s", error.text);
@@ -121,10 +40,10 @@ static void every_subset_of_features_runs(void **state)
   for (unsigned features = 0; features <= HOST_EVERYTHING; features++) {
     lv2_host *h = host_open(SOUND, rates[features % 3], features, LONGEST);
     host_activate(h);
-    run_frames(h, out, 0, 1);
+    sound_run(h, out, 0, 1);
     host_send_midi(h, 0, NOTE_ON, 60, 100);
-    run_frames(h, out, 9000, blocks[features % 6]);
-    assert_true(peak(out) == 0.0f);
+    sound_run(h, out, 9000, blocks[features % 6]);
+    assert_true(sound_peak(out) == 0.0f);
     assert_int_equal(host_value(h, "status"), EMPTY);
     host_deactivate(h);
     host_close(h);
@@ -136,32 +55,32 @@ static void words_become_a_sound_on_the_keys(void **state)
   (void)state;
   mw_sound wanted = made_by_core("rain on a tin roof", 7, 0.3);
   for (int with_worker = 0; with_worker < 2; with_worker++) {
-    lv2_host *h = open_sound(with_worker ? HOST_EVERYTHING : 0);
+    lv2_host *h = sound_open(with_worker ? HOST_EVERYTHING : 0);
     host_send_text(h, PROMPT_KEY, STRING, "rain on a tin roof");
-    settle(h);
+    sound_settle(h);
     assert_int_equal(host_value(h, "status"), READY);
     assert_string_equal(host_told(h, PROMPT_KEY), "rain on a tin roof");
     assert_null(host_told(h, MESSAGE_KEY)); // it never changed; asked for by name it is told
     host_send_get(h, NULL);
-    run_frames(h, out, 64, 64);
+    sound_run(h, out, 64, 64);
     assert_null(host_told(h, MESSAGE_KEY));
     host_send_get(h, MESSAGE_KEY);
-    run_frames(h, out, 64, 64);
+    sound_run(h, out, 64, 64);
     assert_string_equal(host_told(h, MESSAGE_KEY), "");
     assert_true(fabsf(host_value(h, "clip_seconds") - 0.3f) < 0.001f);
-    play_key(h, 60, reference);
+    sound_play(h, 60, reference);
     assert_true(wanted.frames + 100 < FRAMES);
     for (size_t i = 0; i < 100; i++) assert_true(reference[0][i] == 0.0f);
     assert_memory_equal(reference[0] + 100, wanted.samples, wanted.frames * sizeof(float));
     assert_memory_equal(reference[1], reference[0], sizeof reference[0]);
     // the trigger plays the same, and so do blocks of any size
     host_set(h, "trigger", 1.0f);
-    run_frames(h, out, FRAMES, 333);
+    sound_run(h, out, FRAMES, 333);
     assert_memory_equal(out[0], wanted.samples, wanted.frames * sizeof(float));
     host_set(h, "trigger", 0.0f);
-    run_frames(h, out, 960, 1);
+    sound_run(h, out, 960, 1);
     // an octave lower it lasts twice as long
-    play_key(h, 48, reference);
+    sound_play(h, 48, reference);
     assert_true(fabsf(reference[0][wanted.frames + wanted.frames / 2]) < 1.0f);
     float most = 0.0f;
     for (size_t i = wanted.frames + 500; i < FRAMES; i++)
@@ -175,24 +94,24 @@ static void words_become_a_sound_on_the_keys(void **state)
 static void changes_generate_by_themselves_unless_told_not_to(void **state)
 {
   (void)state;
-  lv2_host *h = open_sound(HOST_EVERYTHING);
+  lv2_host *h = sound_open(HOST_EVERYTHING);
   host_send_text(h, PROMPT_KEY, STRING, "dog barks");
-  settle(h);
-  play_key(h, 60, reference);
+  sound_settle(h);
+  sound_play(h, 60, reference);
   host_set(h, "seed", 8.0f);
-  settle(h);
-  play_key(h, 60, out);
+  sound_settle(h);
+  sound_play(h, 60, out);
   assert_memory_not_equal(out[0], reference[0], sizeof out[0]);
   host_set(h, "auto_generate", 0.0f);
   host_set(h, "seed", 7.0f);
-  settle(h);
-  play_key(h, 60, out);
+  sound_settle(h);
+  sound_play(h, 60, out);
   assert_memory_not_equal(out[0], reference[0], sizeof out[0]);
   host_set(h, "generate", 1.0f);
-  run_frames(h, out, 64, 64);
+  sound_run(h, out, 64, 64);
   host_set(h, "generate", 0.0f);
-  settle(h);
-  play_key(h, 60, out);
+  sound_settle(h);
+  sound_play(h, 60, out);
   assert_memory_equal(out[0], reference[0], sizeof out[0]);
   host_close(h);
 }
@@ -200,27 +119,27 @@ static void changes_generate_by_themselves_unless_told_not_to(void **state)
 static void a_cancelled_generation_leaves_the_sound(void **state)
 {
   (void)state;
-  lv2_host *h = open_sound(HOST_EVERYTHING);
+  lv2_host *h = sound_open(HOST_EVERYTHING);
   host_send_text(h, PROMPT_KEY, STRING, "dog barks");
-  settle(h);
-  play_key(h, 60, reference);
+  sound_settle(h);
+  sound_play(h, 60, reference);
   host_set(h, "seconds", 60.0f); // long enough to be caught at it
   host_set(h, "steps", 50.0f);
-  for (int i = 0; i < 1000 && host_value(h, "status") != BUSY; i++) run_frames(h, out, 64, 64);
+  for (int i = 0; i < 1000 && host_value(h, "status") != BUSY; i++) sound_run(h, out, 64, 64);
   assert_int_equal(host_value(h, "status"), BUSY);
   float progress = host_value(h, "progress");
   assert_true(progress >= 0.0f && progress <= 100.0f);
   host_set(h, "cancel", 1.0f);
-  run_frames(h, out, 64, 64);
+  sound_run(h, out, 64, 64);
   assert_int_equal(host_value(h, "status"), READY);
   assert_true(host_value(h, "progress") == 0.0f);
   host_set(h, "cancel", 0.0f);
-  settle(h);
-  play_key(h, 60, out);
+  sound_settle(h);
+  sound_play(h, 60, out);
   assert_memory_equal(out[0], reference[0], sizeof out[0]);
   // and an instance may go while it generates
   host_set(h, "generate", 1.0f);
-  run_frames(h, out, 64, 64);
+  sound_run(h, out, 64, 64);
   assert_int_equal(host_value(h, "status"), BUSY);
   host_close(h);
 }
@@ -229,12 +148,12 @@ static void the_state_holds_the_sound_itself(void **state)
 {
   (void)state;
   char session[128];
-  snprintf(session, sizeof session, "%s/session", folder);
-  lv2_host *h = open_sound(HOST_EVERYTHING);
+  snprintf(session, sizeof session, "%s/session", sound_home);
+  lv2_host *h = sound_open(HOST_EVERYTHING);
   host_table *empty = host_save_plain(h);
   host_send_text(h, PROMPT_KEY, STRING, "dog barks");
-  settle(h);
-  play_key(h, 60, reference);
+  sound_settle(h);
+  sound_play(h, 60, reference);
   LilvState *saved = host_save(h, session);
   host_table *plain = host_save_plain(h);
   assert_null(host_table_text(plain, CLIP_KEY));
@@ -243,7 +162,7 @@ static void the_state_holds_the_sound_itself(void **state)
     h = host_open(SOUND, RATE, kind == 1 ? 0 : HOST_EVERYTHING, LONGEST);
     if (kind >= 2) {
       host_activate(h);
-      run_frames(h, out, 9600, 1024);
+      sound_run(h, out, 9600, 1024);
     }
     if (kind % 2)
       host_restore_plain(h, plain);
@@ -251,21 +170,21 @@ static void the_state_holds_the_sound_itself(void **state)
       host_restore(h, saved);
     if (kind < 2) host_activate(h);
     for (int i = 0; i < 20; i++) {
-      run_frames(h, out, 1000, 1000);
+      sound_run(h, out, 1000, 1000);
       assert_int_not_equal(host_value(h, "status"), BUSY); // nothing is generated again
     }
     assert_int_equal(host_value(h, "status"), READY);
     assert_string_equal(host_told(h, PROMPT_KEY), "dog barks");
     assert_string_not_equal(host_told(h, MODEL_KEY), ""); // lilv links to it from the session
-    play_key(h, 60, out);
+    sound_play(h, 60, out);
     assert_memory_equal(out[0], reference[0], sizeof out[0]);
     // a state without a sound takes it away
     host_restore_plain(h, empty);
-    run_frames(h, out, 9600, 1000);
+    sound_run(h, out, 9600, 1000);
     assert_int_equal(host_value(h, "status"), EMPTY);
     assert_string_equal(host_told(h, PROMPT_KEY), "");
-    play_key(h, 60, out);
-    assert_true(peak(out) == 0.0f);
+    sound_play(h, 60, out);
+    assert_true(sound_peak(out) == 0.0f);
     host_close(h);
   }
   // the file is lost: the same words make the same sound
@@ -276,9 +195,9 @@ static void the_state_holds_the_sound_itself(void **state)
   host_restore(h, saved);
   assert_string_not_equal(host_logged(h), "");
   host_activate(h);
-  settle(h);
+  sound_settle(h);
   assert_int_equal(host_value(h, "status"), READY);
-  play_key(h, 60, out);
+  sound_play(h, 60, out);
   assert_memory_equal(out[0], reference[0], sizeof out[0]);
   host_close(h);
   lilv_state_free(saved);
@@ -299,25 +218,25 @@ static void prompts_come_from_files(void **state)
   (void)state;
   char text[128];
   char preset[128];
-  snprintf(text, sizeof text, "%s/words.txt", folder);
-  snprintf(preset, sizeof preset, "%s/words.preset", folder);
+  snprintf(text, sizeof text, "%s/words.txt", sound_home);
+  snprintf(preset, sizeof preset, "%s/words.preset", sound_home);
   write_file(text, "rain on a tin roof\n\n");
   write_file(preset, "about = a dog\nprompt = dog barks\n");
   for (int with_worker = 0; with_worker < 2; with_worker++) {
-    lv2_host *h = open_sound(with_worker ? HOST_EVERYTHING : 0);
+    lv2_host *h = sound_open(with_worker ? HOST_EVERYTHING : 0);
     host_send_text(h, FILE_KEY, PATH, text);
-    wait_for(h, PROMPT_KEY, "rain");
-    settle(h);
+    sound_wait_for(h, PROMPT_KEY, "rain");
+    sound_settle(h);
     assert_string_equal(host_told(h, FILE_KEY), text);
     assert_string_equal(host_told(h, PROMPT_KEY), "rain on a tin roof");
     assert_int_equal(host_value(h, "status"), READY);
     host_send_text(h, FILE_KEY, PATH, preset);
-    wait_for(h, PROMPT_KEY, "dog");
-    settle(h);
+    sound_wait_for(h, PROMPT_KEY, "dog");
+    sound_settle(h);
     assert_string_equal(host_told(h, PROMPT_KEY), "dog barks");
     host_send_text(h, FILE_KEY, PATH, "/nowhere/at.all");
-    wait_for(h, MESSAGE_KEY, "/nowhere/at.all");
-    settle(h);
+    sound_wait_for(h, MESSAGE_KEY, "/nowhere/at.all");
+    sound_settle(h);
     assert_string_equal(host_told(h, FILE_KEY), "");
     assert_string_equal(host_told(h, PROMPT_KEY), "dog barks");
     assert_non_null(strstr(host_told(h, MESSAGE_KEY), "/nowhere/at.all"));
@@ -325,23 +244,123 @@ static void prompts_come_from_files(void **state)
   }
 }
 
+// A folder whose model has guidance, as FluxAudio has.
+static void make_guided(char guided[TEMP_FOLDER_SIZE])
+{
+  sound_folder_make(guided);
+  sound_folder_replace(guided, "meanaudio_s_full.pth", NULL);
+  sound_folder_replace(guided, "fluxaudio_s_full.pth",
+                       "golden/meanaudio/flux_sampler/fluxaudio_tiny.pth");
+}
+
+static void a_negative_prompt_has_its_say_with_guidance(void **state)
+{
+  (void)state;
+  char guided[TEMP_FOLDER_SIZE];
+  make_guided(guided);
+  lv2_host *h = sound_open(HOST_EVERYTHING);
+  host_send_get(h, GUIDANCE_KEY);
+  sound_run(h, out, 64, 64);
+  assert_string_equal(host_told(h, GUIDANCE_KEY), "-1"); // not looked yet
+  sound_wait_for(h, GUIDANCE_KEY, "0");
+  host_send_text(h, PROMPT_KEY, STRING, "dog barks");
+  sound_settle(h);
+  sound_play(h, 60, reference);
+  host_send_text(h, NEGATIVE_KEY, STRING, "rain");
+  sound_settle(h);
+  sound_play(h, 60, out);
+  assert_memory_equal(out[0], reference[0], sizeof out[0]); // a model without guidance
+
+  host_send_text(h, MODEL_KEY, PATH, guided);
+  sound_wait_for(h, GUIDANCE_KEY, "4.5");
+  sound_settle(h);
+  assert_int_equal(host_value(h, "status"), READY);
+  sound_play(h, 60, reference);
+  host_send_text(h, NEGATIVE_KEY, STRING, "");
+  sound_settle(h);
+  sound_play(h, 60, out);
+  assert_memory_not_equal(out[0], reference[0], sizeof out[0]);
+  // the state holds it
+  host_table *without = host_save_plain(h);
+  host_send_text(h, NEGATIVE_KEY, STRING, "rain");
+  sound_settle(h);
+  host_table *with = host_save_plain(h);
+  assert_null(host_table_text(without, NEGATIVE_KEY));
+  assert_string_equal(host_table_text(with, NEGATIVE_KEY), "rain");
+  host_restore_plain(h, without);
+  sound_settle(h);
+  assert_string_equal(host_told(h, NEGATIVE_KEY), "");
+  host_restore_plain(h, with);
+  sound_settle(h);
+  assert_string_equal(host_told(h, NEGATIVE_KEY), "rain");
+  host_set(h, "generate", 1.0f);
+  sound_settle(h);
+  sound_play(h, 60, out);
+  assert_memory_equal(out[0], reference[0], sizeof out[0]);
+  host_close(h);
+  host_table_free(with);
+  host_table_free(without);
+  sound_folder_remove(guided);
+}
+
+static void the_clip_goes_to_a_file_and_shows_its_shape(void **state)
+{
+  (void)state;
+  char path[128];
+  mw_sound saved;
+  mw_error error;
+  snprintf(path, sizeof path, "%s/clip.wav", sound_home);
+  mw_sound wanted = made_by_core("dog barks", 7, 0.3);
+  for (int with_worker = 0; with_worker < 2; with_worker++) {
+    lv2_host *h = sound_open(with_worker ? HOST_EVERYTHING : 0);
+    host_send_text(h, SAVE_KEY, PATH, path);
+    sound_wait_for(h, MESSAGE_KEY, "no sound");
+    assert_string_equal(host_told(h, SAVE_KEY), "");
+    host_send_text(h, PROMPT_KEY, STRING, "dog barks");
+    sound_settle(h);
+    const float *shape = host_told_floats(h, WAVE_KEY, 512);
+    assert_non_null(shape);
+    float low = 0.0f;
+    float high = 0.0f;
+    for (size_t i = 0; i < 512; i += 2) {
+      assert_true(shape[i] <= shape[i + 1]);
+      low = fminf(low, shape[i]);
+      high = fmaxf(high, shape[i + 1]);
+    }
+    assert_true(low < 0.0f && high > 0.0f && low >= -1.0f && high <= 1.0f);
+    host_send_text(h, SAVE_KEY, PATH, path);
+    sound_wait_for(h, SAVE_KEY, path);
+    assert_int_equal(mw_sound_read(&saved, path, 0, &error), MW_OK);
+    assert_true(fabs((double)saved.frames / saved.rate_hz - (double)wanted.frames / RATE) < 0.01);
+    mw_sound_free(&saved);
+    // what is there is not written over, and the sound goes on
+    host_send_text(h, SAVE_KEY, PATH, path);
+    sound_wait_for(h, MESSAGE_KEY, path);
+    assert_string_equal(host_told(h, SAVE_KEY), "");
+    assert_int_equal(host_value(h, "status"), READY);
+    host_close(h);
+    unlink(path);
+  }
+  mw_sound_free(&wanted);
+}
+
 static void what_fails_is_said(void **state)
 {
   (void)state;
-  lv2_host *h = open_sound(HOST_EVERYTHING);
+  lv2_host *h = sound_open(HOST_EVERYTHING);
   host_send_text(h, MODEL_KEY, PATH, "/nowhere/at/all");
   host_send_text(h, PROMPT_KEY, STRING, "dog barks");
-  settle(h);
+  sound_settle(h);
   assert_int_equal(host_value(h, "status"), NO_MODEL);
   assert_non_null(strstr(host_told(h, MESSAGE_KEY), "/nowhere/at/all"));
   assert_non_null(strstr(host_logged(h), "/nowhere/at/all"));
-  host_send_text(h, MODEL_KEY, PATH, model);
+  host_send_text(h, MODEL_KEY, PATH, sound_model);
   host_send_text(h, PROMPT_KEY, STRING, "\001\002");
-  settle(h);
+  sound_settle(h);
   assert_int_equal(host_value(h, "status"), FAILED);
   assert_string_not_equal(host_told(h, MESSAGE_KEY), "");
   host_send_text(h, PROMPT_KEY, STRING, "dog barks");
-  settle(h);
+  sound_settle(h);
   assert_int_equal(host_value(h, "status"), READY);
   assert_string_equal(host_told(h, MESSAGE_KEY), "");
   // types that are not the property's, sizes that are not MIDI's
@@ -350,7 +369,7 @@ static void what_fails_is_said(void **state)
   host_send_bytes(h, "http://lv2plug.in/ns/ext/midi#MidiEvent", "\360\1\2\3\4\367", 6);
   host_send_bytes(h, "http://lv2plug.in/ns/ext/midi#MidiEvent", "", 0);
   host_send_get(h, NULL);
-  settle(h);
+  sound_settle(h);
   assert_string_equal(host_told(h, PROMPT_KEY), "dog barks");
   host_close(h);
 }
@@ -358,33 +377,19 @@ static void what_fails_is_said(void **state)
 static void it_can_be_started_a_hundred_times(void **state)
 {
   (void)state;
-  lv2_host *h = open_sound(0);
+  lv2_host *h = sound_open(0);
   host_send_text(h, PROMPT_KEY, STRING, "dog barks");
-  settle(h);
-  play_key(h, 64, reference);
+  sound_settle(h);
+  sound_play(h, 64, reference);
   for (int i = 0; i < 100; i++) {
     host_send_midi(h, 0, NOTE_ON, (uint8_t)(40 + i % 50), 100);
-    run_frames(h, out, 500, 250);
+    sound_run(h, out, 500, 250);
     host_deactivate(h);
     host_activate(h);
   }
-  play_key(h, 64, out);
+  sound_play(h, 64, out);
   assert_memory_equal(out[0], reference[0], sizeof out[0]);
   host_close(h);
-}
-
-static int make_folders(void **state)
-{
-  (void)state;
-  sound_folder_make(model);
-  return !temp_folder_make(folder) || setenv("HOME", folder, 1) != 0;
-}
-
-static int remove_folders(void **state)
-{
-  (void)state;
-  sound_folder_remove(model);
-  return !temp_folder_remove(folder);
 }
 
 int main(void)
@@ -396,8 +401,10 @@ int main(void)
       cmocka_unit_test(a_cancelled_generation_leaves_the_sound),
       cmocka_unit_test(the_state_holds_the_sound_itself),
       cmocka_unit_test(prompts_come_from_files),
+      cmocka_unit_test(a_negative_prompt_has_its_say_with_guidance),
+      cmocka_unit_test(the_clip_goes_to_a_file_and_shows_its_shape),
       cmocka_unit_test(what_fails_is_said),
       cmocka_unit_test(it_can_be_started_a_hundred_times),
   };
-  return cmocka_run_group_tests(tests, make_folders, remove_folders);
+  return cmocka_run_group_tests(tests, sound_make_folders, sound_remove_folders);
 }
