@@ -45,6 +45,8 @@ MW_API const char *mw_libraries(void);
 MW_API mw_status mw_find_model(char *path, size_t size, const char *file, mw_error *error);
 // Likewise the path of a voice file in the user's and the installed data.
 MW_API mw_status mw_find_voice(char *path, size_t size, const char *file, mw_error *error);
+// Calls `say` with the path of each .voice file in these places, nearer places first.
+MW_API void mw_voice_files_list(void (*say)(void *context, const char *path), void *context);
 // What is in a file, so that it is known again elsewhere: SHA-256 in hexadecimal.
 enum { MW_HASH_SIZE = 65 };
 MW_API mw_status mw_file_hash(const char *path, char text[MW_HASH_SIZE], mw_error *error);

@@ -2,6 +2,7 @@
 //
 // Where files lie, for the program and the plugins alike: the places of the XDG base directory
 // specification, and $MEANWAVE_MODELS in front of them.
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,29 @@ mw_status mw_find_voice(char *path, size_t size, const char *file, mw_error *err
   if (find(path, size, "voices", file)) return MW_OK;
   return mw_fail(error, MW_ERROR_IO, "no %s in the user's data, %s/voices or $XDG_DATA_DIRS", file,
                  MW_DATA_DIR);
+}
+
+static int is_voice_file(const struct dirent *entry)
+{
+  static const char ending[] = ".voice";
+  size_t length = strlen(entry->d_name);
+  return entry->d_name[0] != '.' && length >= sizeof ending &&
+         strcmp(entry->d_name + length - (sizeof ending - 1), ending) == 0;
+}
+
+void mw_voice_files_list(void (*say)(void *context, const char *path), void *context)
+{
+  char folder[4096];
+  char path[4096];
+  for (size_t i = 0; data_folder(folder, sizeof folder, "voices", i); i++) {
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_voice_file, alphasort);
+    for (int k = 0; k < count; k++) {
+      if (readable(path, sizeof path, folder, entries[k]->d_name)) say(context, path);
+      free(entries[k]);
+    }
+    free(entries);
+  }
 }
 
 mw_status mw_file_hash(const char *path, char text[MW_HASH_SIZE], mw_error *error)

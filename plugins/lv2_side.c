@@ -133,19 +133,20 @@ void side_set_port(const lv2_side *s, int index, float value)
 
 // ---- Properties ----
 
-LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, bool writable, char *text,
-                           size_t size)
+LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, side_manner manner,
+                           char *text, size_t size)
 {
   LV2_URID key = side_urid(s, uri);
   s->properties[s->property_count++] =
-      (side_property){key, type, text, size, NULL, writable, false};
+      (side_property){.key = key, .type = type, .text = text, .size = size, .manner = manner};
   return key;
 }
 
 LV2_URID side_add_value(lv2_side *s, const char *uri, LV2_URID type, const void *value, size_t size)
 {
   LV2_URID key = side_urid(s, uri);
-  s->properties[s->property_count++] = (side_property){key, type, NULL, size, value, false, false};
+  s->properties[s->property_count++] = (side_property){
+      .key = key, .type = type, .size = size, .value = value, .manner = SIDE_ON_DEMAND};
   return key;
 }
 
@@ -159,12 +160,13 @@ static side_property *property(lv2_side *s, LV2_URID key)
 void side_announce(lv2_side *s)
 {
   for (size_t i = 0; i < s->property_count; i++)
-    if (s->properties[i].writable) s->properties[i].due = true;
+    if (s->properties[i].manner == SIDE_WRITABLE) s->properties[i].due = true;
 }
 
 void side_due(lv2_side *s, LV2_URID key)
 {
-  property(s, key)->due = true;
+  side_property *p = property(s, key);
+  p->due = p->due || p->asked || p->manner != SIDE_ON_DEMAND;
 }
 
 void side_set_text(lv2_side *s, LV2_URID key, const char *text)
@@ -174,7 +176,7 @@ void side_set_text(lv2_side *s, LV2_URID key, const char *text)
   size_t length = strnlen(text, p->size - 1);
   memcpy(p->text, text, length);
   p->text[length] = '\0';
-  p->due = true;
+  side_due(s, key);
 }
 
 // A half-written event would be a broken one: only what is sure to fit is begun.
@@ -218,7 +220,7 @@ static LV2_URID ask(lv2_side *s, LV2_URID key)
   side_property *p = property(s, key);
   if (key == 0) side_announce(s);
   if (p == NULL) return 0;
-  p->due = true;
+  p->due = p->asked = true;
   return key;
 }
 

@@ -27,6 +27,14 @@ enum {
   SIDE_PATH_SIZE = 4096, // no longer path is taken; PATH_MAX of Linux
 };
 
+// When a property is told, besides when it is asked for by name. Of those they cannot write hosts
+// know nothing, and complain when they are told too much.
+typedef enum {
+  SIDE_WRITABLE, // by hosts: in answer to a Get of everything, and when side_announce says so
+  SIDE_READABLE, // when it has changed
+  SIDE_ON_DEMAND // likewise, once it has been asked for
+} side_manner;
+
 // A text that hosts may read, or a value of another type.
 typedef struct {
   LV2_URID key;
@@ -34,8 +42,9 @@ typedef struct {
   char *text; // [size], the plugin's; NULL: no text
   size_t size;
   const void *value; // [size] bytes, likewise
-  bool writable;     // by hosts
-  bool due;          // to be told
+  side_manner manner;
+  bool asked; // for by name, once
+  bool due;   // to be told
 } side_property;
 
 typedef struct side_state side_state; // a call to save or restore: lv2_state.h
@@ -90,15 +99,13 @@ bool side_switch(const lv2_side *s, int index, bool standard);
 void side_set_port(const lv2_side *s, int index, float value);
 
 // Makes the text in text[size] a property, of type atom_Path or atom_String, and returns its key.
-// Writable ones are told in answer to a Get of everything and when side_announce says so. Others
-// only when they have changed or are asked for by name: hosts have no place for them and complain.
-LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, bool writable, char *text,
-                           size_t size);
-// Likewise the value, which is only readable; side_due says that it has changed.
+LV2_URID side_add_property(lv2_side *s, const char *uri, LV2_URID type, side_manner manner,
+                           char *text, size_t size);
+// Likewise a value, on demand; side_due says that it has changed.
 LV2_URID side_add_value(lv2_side *s, const char *uri, LV2_URID type, const void *value,
                         size_t size);
 void side_announce(lv2_side *s);          // all writable ones
-void side_due(lv2_side *s, LV2_URID key); // this one, changed or not
+void side_due(lv2_side *s, LV2_URID key); // this one, as if it had changed
 void side_set_text(lv2_side *s, LV2_URID key, const char *text);
 // Writes what is due as patch:Set into a notify port, or no port; what does not fit stays due.
 void side_tell(lv2_side *s, LV2_Atom_Sequence *notify);

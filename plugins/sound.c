@@ -80,12 +80,12 @@ static LV2_State_Status restore(void *plugin, const side_state *st)
 
 static LV2_URID add_text(sound_plugin *p, const char *uri, char *text, size_t size)
 {
-  return side_add_property(&p->host, uri, p->host.atom_String, false, text, size);
+  return side_add_property(&p->host, uri, p->host.atom_String, SIDE_READABLE, text, size);
 }
 
-static LV2_URID add_path(sound_plugin *p, const char *uri, bool writable, char *path)
+static LV2_URID add_path(sound_plugin *p, const char *uri, side_manner manner, char *path)
 {
-  return side_add_property(&p->host, uri, p->host.atom_Path, writable, path, SIDE_PATH_SIZE);
+  return side_add_property(&p->host, uri, p->host.atom_Path, manner, path, SIDE_PATH_SIZE);
 }
 
 // Hosts are not told that they may write the prompts and `save`: they have no place for words and
@@ -97,9 +97,9 @@ static void add_properties(sound_plugin *p)
   p->wave.head = (LV2_Atom_Vector_Body){sizeof(float), host->atom_Float};
   p->guidance = -1.0f;
   p->keys = (sound_keys){
-      .file = add_path(p, SOUND_URI ":file", true, words->file),
-      .model = add_path(p, SOUND_URI ":model", true, words->model),
-      .save = add_path(p, SOUND_URI ":save", false, p->saved),
+      .file = add_path(p, SOUND_URI ":file", SIDE_WRITABLE, words->file),
+      .model = add_path(p, SOUND_URI ":model", SIDE_WRITABLE, words->model),
+      .save = add_path(p, SOUND_URI ":save", SIDE_READABLE, p->saved),
       .prompt = add_text(p, SOUND_URI ":prompt", words->prompt, sizeof words->prompt),
       .negative = add_text(p, SOUND_URI ":negative", words->negative, sizeof words->negative),
       .message = add_text(p, SOUND_URI ":message", p->message, sizeof p->message),

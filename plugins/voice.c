@@ -9,185 +9,20 @@
 // which makes a rig, lays it into `incoming` and frees what is in `outgoing`. A state restored
 // while the plugin runs lays its wish into `restored`.
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <lv2/atom/util.h>
 
-#include "lv2_state.h"
-#include "voice_rig.h"
+#include "voice_plugin.h"
 
-#define VOICE_URI "urn:meanwave:voice"
-#define VOICE_STEREO_URI "urn:meanwave:voice-stereo"
-
-enum {
-  PORT_CONTROL,
-  PORT_NOTIFY,
-  PORT_ENABLED,
-  PORT_FREEWHEEL,
-  PORT_VOICE,
-  PORT_PITCH,
-  PORT_MIX,
-  PORT_GATE,
-  PORT_GAIN,
-  PORT_LATENCY,
-  PORT_LATE_CHUNKS,
-  PORT_RTF,
-  PORT_STATUS,
-  PORT_AUDIO, // inputs, then outputs
-  PORT_COUNT = PORT_AUDIO + 2 * RIG_CHANNELS,
-};
-
-_Static_assert((int)PORT_COUNT <= (int)SIDE_PORTS, "room for the ports");
+_Static_assert((int)PORT_AUDIO + 2 * (int)RIG_CHANNELS <= (int)SIDE_PORTS, "room for the ports");
 
 enum { FADE_MS = 50 };
-
-typedef struct {
-  lv2_side host;
-  LV2_URID file; // properties
-  LV2_URID model;
-  LV2_URID message;
-  LV2_URID file_hash; // of the state
-  size_t channels;
-
-  // the audio thread's
-  voice_rig *now;
-  voice_rig *next;      // or NULL; heard once it is as late as it says
-  size_t next_age;      // frames it has run
-  rig_wish wish;        // the newest
-  bool unposted;        // the newest wish waits for room in the worker's queue
-  bool unswept;         // so does the wish that something be freed
-  uint64_t late_chunks; // of rigs that are gone
-  char told_file[SIDE_PATH_SIZE];
-  char told_model[SIDE_PATH_SIZE];
-  char told_message[sizeof((mw_error *)0)->text];
-  float scratch[3][RIG_CHANNELS][RIG_PIECE_FRAMES];
-
-  // between threads
-  _Atomic(voice_rig *) incoming;
-  _Atomic(voice_rig *) outgoing;
-  _Atomic(rig_wish *) restored;
-  _Atomic(rig_wish *) spent; // was restored
-  atomic_uint serial;        // of the newest wish; stored by the audio thread only
-
-  // not the audio thread's
-  pthread_mutex_t mutex;
-  rig_wish kept;                // what a state is to hold, but for its number
-  char kept_hash[MW_HASH_SIZE]; // of its file, when the state had it
-  bool active;                  // between activate and deactivate
-} voice_plugin;
 
 static int port_number(const voice_plugin *p)
 {
   return (int)lrintf(side_port(&p->host, PORT_VOICE, 0.0f, 1000.0f, 0.0f));
-}
-
-// ---- Off the audio thread ----
-
-static voice_rig *make_rig(voice_plugin *p, const rig_wish *wish)
-{
-  voice_rig *r = rig_new(wish, p->host.rate_hz, p->channels, p->host.block_frames);
-  if (r == NULL)
-    side_log(&p->host, p->host.log_Error, "out of memory for a voice; the old one stays");
-  else if (rig_state(r) != RIG_READY)
-    side_log(&p->host, p->host.log_Error, rig_message(r));
-  return r;
-}
-
-static void start_rig(voice_plugin *p, voice_rig *r)
-{
-  mw_error error;
-  if (rig_start(r, &error) != MW_OK) side_log(&p->host, p->host.log_Error, error.text);
-}
-
-static void deliver(voice_plugin *p, const rig_wish *wish)
-{
-  voice_rig *r = make_rig(p, wish);
-  if (r == NULL) return;
-  start_rig(p, r);
-  rig_free(atomic_exchange_explicit(&p->incoming, r, memory_order_acq_rel));
-}
-
-// The worker's work. An item of serial 0 only asks to free what is gone.
-static void load(void *context, const void *item)
-{
-  voice_plugin *p = context;
-  const rig_wish *wish = item;
-  rig_free(atomic_exchange_explicit(&p->outgoing, NULL, memory_order_acquire));
-  if (wish->serial == 0 || wish->serial != atomic_load(&p->serial)) return; // a newer one follows
-  pthread_mutex_lock(&p->mutex);
-  if (strcmp(p->kept.file, wish->file) != 0) p->kept_hash[0] = '\0';
-  p->kept = *wish;
-  pthread_mutex_unlock(&p->mutex);
-  deliver(p, wish);
-}
-
-// ---- State ----
-
-static LV2_State_Status save(void *plugin, const side_state *st)
-{
-  voice_plugin *p = plugin;
-  rig_wish *kept = malloc(sizeof *kept);
-  char hash[sizeof p->kept_hash];
-  if (kept == NULL) return LV2_STATE_ERR_UNKNOWN;
-  pthread_mutex_lock(&p->mutex);
-  *kept = p->kept;
-  memcpy(hash, p->kept_hash, sizeof hash);
-  pthread_mutex_unlock(&p->mutex);
-  side_store_path(st, p->file, kept->file);
-  side_store_path(st, p->model, kept->model);
-  // a file that is gone keeps the hash it had
-  if (kept->file[0] != '\0') mw_file_hash(kept->file, hash, NULL);
-  if (kept->file[0] != '\0') side_store_text(st, p->file_hash, hash);
-  free(kept);
-  return LV2_STATE_SUCCESS;
-}
-
-// A voice file that is gone, found by its name and content among the user's voices.
-static void find_again(voice_plugin *p, char file[SIDE_PATH_SIZE], const char *hash)
-{
-  char found[SIDE_PATH_SIZE];
-  char found_hash[MW_HASH_SIZE];
-  mw_error line;
-  const char *name = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
-  if (name[0] == '\0' || hash[0] == '\0' || access(file, R_OK) == 0) return;
-  if (mw_find_voice(found, sizeof found, name, NULL) != MW_OK ||
-      mw_file_hash(found, found_hash, NULL) != MW_OK || strcmp(hash, found_hash) != 0)
-    return;
-  snprintf(line.text, sizeof line.text, "%.200s is gone; the same voice is taken from %.200s", file,
-           found);
-  side_log(&p->host, p->host.log_Note, line.text);
-  memcpy(file, found, sizeof found);
-}
-
-static LV2_State_Status restore(void *plugin, const side_state *st)
-{
-  voice_plugin *p = plugin;
-  char hash[sizeof p->kept_hash];
-  rig_wish *wish = calloc(1, sizeof *wish);
-  // a missing key means an empty path: what was there before does not stay
-  if (wish == NULL || !side_retrieve_path(st, p->file, wish->file) ||
-      !side_retrieve_path(st, p->model, wish->model)) {
-    free(wish);
-    return LV2_STATE_ERR_UNKNOWN;
-  }
-  side_retrieve_text(st, p->file_hash, hash, sizeof hash);
-  find_again(p, wish->file, hash);
-  pthread_mutex_lock(&p->mutex);
-  p->kept = *wish;
-  memcpy(p->kept_hash, hash, sizeof hash);
-  pthread_mutex_unlock(&p->mutex);
-  // activate loads it; while the plugin runs, the next `run` has it loaded
-  if (p->active) {
-    wish = atomic_exchange_explicit(&p->restored, wish, memory_order_acq_rel);
-    free(atomic_exchange_explicit(&p->spent, NULL, memory_order_acquire));
-  }
-  free(wish);
-  return LV2_STATE_SUCCESS;
 }
 
 // ---- Beginning and end ----
@@ -202,18 +37,24 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz,
     return NULL;
   }
   lv2_side *host = &p->host;
-  host->save = save;
-  host->restore = restore;
-  p->file = side_add_property(host, VOICE_URI ":file", host->atom_Path, true, p->told_file,
+  host->save = voice_save;
+  host->restore = voice_restore;
+  p->file = side_add_property(host, VOICE_URI ":file", host->atom_Path, SIDE_WRITABLE, p->told_file,
                               sizeof p->told_file);
-  p->model = side_add_property(host, VOICE_URI ":model", host->atom_Path, true, p->told_model,
-                               sizeof p->told_model);
-  p->message = side_add_property(host, VOICE_URI ":message", host->atom_String, false,
+  p->model = side_add_property(host, VOICE_URI ":model", host->atom_Path, SIDE_WRITABLE,
+                               p->told_model, sizeof p->told_model);
+  p->message = side_add_property(host, VOICE_URI ":message", host->atom_String, SIDE_READABLE,
                                  p->told_message, sizeof p->told_message);
+  p->voices = side_add_property(host, VOICE_URI ":voices", host->atom_String, SIDE_ON_DEMAND,
+                                p->told_voices, sizeof p->told_voices);
+  p->files = side_add_property(host, VOICE_URI ":files", host->atom_String, SIDE_ON_DEMAND,
+                               p->told_files, sizeof p->told_files);
+  p->save = side_add_property(host, VOICE_URI ":save", host->atom_Path, SIDE_READABLE,
+                              p->told_saved, sizeof p->told_saved);
   p->file_hash = side_urid(host, VOICE_URI ":fileHash");
   p->channels = strcmp(descriptor->URI, VOICE_STEREO_URI) == 0 ? 2 : 1;
   pthread_mutex_init(&p->mutex, NULL);
-  host->slow = worker_new(host->schedule, sizeof(rig_wish), load, p);
+  host->slow = worker_new(host->schedule, sizeof(voice_task), work_serve, p);
   if (host->slow == NULL) {
     pthread_mutex_destroy(&p->mutex);
     free(p);
@@ -234,6 +75,7 @@ static void present(voice_plugin *p, const voice_rig *r)
   side_set_text(&p->host, p->file, rig_state(r) == RIG_NO_VOICE ? "" : w->file);
   side_set_text(&p->host, p->model, rig_state(r) == RIG_NO_MODEL ? "" : w->model);
   side_set_text(&p->host, p->message, rig_message(r));
+  side_set_text(&p->host, p->voices, rig_names(r));
   side_announce(&p->host);
 }
 
@@ -242,6 +84,8 @@ static void drop_unfinished(voice_plugin *p)
 {
   free(atomic_exchange(&p->restored, NULL)); // it is in `kept`
   free(atomic_exchange(&p->spent, NULL));
+  free(atomic_exchange(&p->news, NULL));
+  free(atomic_exchange(&p->old_news, NULL));
   rig_free(atomic_exchange(&p->incoming, NULL));
   rig_free(atomic_exchange(&p->outgoing, NULL));
   if (p->next != NULL) {
@@ -261,14 +105,14 @@ static void activate(LV2_Handle instance)
   p->unposted = false;
   bool stays =
       p->now != NULL && rig_state(p->now) == RIG_READY && same_wish(&p->wish, rig_wished(p->now));
-  voice_rig *made = stays ? NULL : make_rig(p, &p->wish);
+  voice_rig *made = stays ? NULL : work_make_rig(p, &p->wish);
   if (made != NULL) {
     rig_free(p->now);
     p->now = made;
   }
   if (p->now != NULL) {
     rig_reset(p->now);
-    start_rig(p, p->now);
+    work_start_rig(p, p->now);
     present(p, p->now);
   }
   if (!worker_start(p->host.slow))
@@ -310,6 +154,12 @@ static void set_path(voice_plugin *p, char path[SIDE_PATH_SIZE], const LV2_Atom 
   if (patch_text(value, p->host.atom_Path, path, SIDE_PATH_SIZE)) new_wish(p);
 }
 
+static void want_save(voice_plugin *p, const LV2_Atom *value)
+{
+  p->unsaved = patch_text(value, p->host.atom_Path, p->save_path, sizeof p->save_path) &&
+               p->save_path[0] != '\0';
+}
+
 static void read_messages(voice_plugin *p)
 {
   const LV2_Atom_Sequence *control = p->host.ports[PORT_CONTROL];
@@ -319,6 +169,8 @@ static void read_messages(voice_plugin *p)
     side_message m = side_read(&p->host, &event->body);
     if (m.property == p->file) set_path(p, p->wish.file, m.value);
     if (m.property == p->model) set_path(p, p->wish.model, m.value);
+    if (m.property == p->save) want_save(p, m.value);
+    if (m.asked == p->files) p->unlisted = true;
   }
 }
 
@@ -333,7 +185,38 @@ static void take_restored(voice_plugin *p)
   new_wish(p);
 }
 
-// Wishes out to the worker, a new rig in.
+// Wishes out to the worker.
+static void post(voice_plugin *p)
+{
+  voice_task *t = &p->task;
+  t->wish = p->wish;
+  t->task = LOAD;
+  if (p->unposted) p->unposted = !worker_post(p->host.slow, t);
+  t->task = LIST;
+  if (p->unlisted) p->unlisted = !worker_post(p->host.slow, t);
+  t->task = SAVE;
+  memcpy(t->path, p->save_path, sizeof t->path);
+  if (p->unsaved) p->unsaved = !worker_post(p->host.slow, t);
+  t->task = SWEEP;
+  if (p->unswept) p->unswept = !worker_post(p->host.slow, t);
+}
+
+static void take_news(voice_plugin *p)
+{
+  if (atomic_load_explicit(&p->old_news, memory_order_relaxed) != NULL) return;
+  voice_news *n = atomic_exchange_explicit(&p->news, NULL, memory_order_acquire);
+  if (n == NULL) return;
+  side_set_text(&p->host, p->files, n->files);
+  if (n->has_saved) {
+    side_set_text(&p->host, p->save, n->saved);
+    side_due(&p->host, p->save);
+    side_set_text(&p->host, p->message, n->message);
+  }
+  atomic_store_explicit(&p->old_news, n, memory_order_release);
+  p->unswept = true;
+}
+
+// Wishes out, a new rig in.
 static void exchange_rigs(voice_plugin *p, bool free_wheels)
 {
   int number = port_number(p);
@@ -341,14 +224,11 @@ static void exchange_rigs(voice_plugin *p, bool free_wheels)
     p->wish.number = number;
     new_wish(p);
   }
+  bool posts = p->unposted || p->unswept || p->unlisted || p->unsaved;
+  if (posts) post(p);
   worker_retry(p->host.slow);
-  if (p->unposted) p->unposted = !worker_post(p->host.slow, &p->wish);
-  if (p->unswept) {
-    rig_wish nothing;
-    nothing.serial = 0;
-    p->unswept = !worker_post(p->host.slow, &nothing);
-  }
   if (free_wheels) worker_drain(p->host.slow);
+  take_news(p);
   if (p->next != NULL || atomic_load_explicit(&p->outgoing, memory_order_relaxed) != NULL) return;
   voice_rig *r = atomic_exchange_explicit(&p->incoming, NULL, memory_order_acquire);
   if (r == NULL) return;
@@ -373,6 +253,15 @@ static void retire(voice_plugin *p)
   p->next = NULL;
 }
 
+// The greatest of the samples, or what is left of the one before.
+static float peak_of(float level, float *const *x, size_t channels, size_t frames)
+{
+  const float most = 4.0f; // 12 dB
+  for (size_t k = 0; k < channels; k++)
+    for (size_t i = 0; i < frames; i++) level = fabsf(x[k][i]) > level ? fabsf(x[k][i]) : level;
+  return fminf(level, most);
+}
+
 // A piece through the rig that sounds and through the next, faded over when that is warm.
 static void run_piece(voice_plugin *p, const rig_controls *c, size_t at, size_t frames,
                       bool synchronous)
@@ -388,6 +277,7 @@ static void run_piece(voice_plugin *p, const rig_controls *c, size_t at, size_t 
     memcpy(in[k], (const float *)p->host.ports[PORT_AUDIO + k] + at, frames * sizeof(float));
     memset(old[k], 0, frames * sizeof(float));
   }
+  p->level_in = peak_of(p->level_in, in, p->channels, frames);
   if (p->now != NULL) rig_run(p->now, c, in, old, frames, synchronous);
   if (p->next != NULL) {
     rig_run(p->next, c, in, coming, frames, synchronous);
@@ -402,9 +292,16 @@ static void run_piece(voice_plugin *p, const rig_controls *c, size_t at, size_t 
     p->next_age += frames;
     if (p->next_age >= warm + fade_frames) retire(p);
   }
+  p->level_out = peak_of(p->level_out, old, p->channels, frames);
   for (size_t k = 0; k < p->channels; k++)
     memcpy((float *)p->host.ports[PORT_AUDIO + p->channels + k] + at, old[k],
            frames * sizeof(float));
+}
+
+static float decibels(float level)
+{
+  const float least = 3.2e-5f; // VOICE_LEVEL_FLOOR
+  return level > least ? 20.0f * log10f(level) : VOICE_LEVEL_FLOOR;
 }
 
 static void report(voice_plugin *p)
@@ -413,7 +310,11 @@ static void report(voice_plugin *p)
                rig_wished(p->now)->serial != atomic_load_explicit(&p->serial, memory_order_relaxed);
   uint64_t late = p->late_chunks + (p->next != NULL ? rig_late_chunks(p->next) : 0);
   if (p->now != NULL) late += rig_late_chunks(p->now);
-  side_set_port(&p->host, PORT_LATENCY, p->now != NULL ? (float)rig_delay_frames(p->now) : 0.0f);
+  float delay = p->now != NULL ? (float)rig_delay_frames(p->now) : 0.0f;
+  side_set_port(&p->host, PORT_LATENCY, delay);
+  side_set_port(&p->host, PORT_DELAY, 1000.0f * delay / (float)p->host.rate_hz);
+  side_set_port(&p->host, PORT_LEVEL_IN, decibels(p->level_in));
+  side_set_port(&p->host, PORT_LEVEL_OUT, decibels(p->level_out));
   side_set_port(&p->host, PORT_LATE_CHUNKS, (float)late);
   side_set_port(&p->host, PORT_RTF, p->now != NULL ? rig_rtf(p->now) : 0.0f);
   side_set_port(&p->host, PORT_STATUS, waits ? (float)RIG_LOADING : (float)rig_state(p->now));
@@ -433,6 +334,9 @@ static void run(LV2_Handle instance, uint32_t frames)
                 .gate_db = side_port(&p->host, PORT_GATE, MW_GATE_OFF, 0.0f, MW_GATE_OFF),
                 .gain_db = side_port(&p->host, PORT_GAIN, -60.0f, 24.0f, 0.0f)},
   };
+  const float fall = powf(0.1f, (float)frames / (float)p->host.rate_hz); // 20 dB a second
+  p->level_in *= fall;
+  p->level_out *= fall;
   take_restored(p);
   read_messages(p);
   exchange_rigs(p, free_wheels);

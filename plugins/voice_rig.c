@@ -27,6 +27,7 @@ struct voice_rig {
   rig_wish wish;
   rig_status state;
   mw_error message;
+  char names[RIG_NAMES_SIZE];
   mw_voice_model *model;
   mw_voice *voice;
   mw_live *live; // NULL: its sound is silence
@@ -43,32 +44,54 @@ struct voice_rig {
   glide side; // share of the stereo difference that is heard
 };
 
-static mw_status open_voice(voice_rig *r)
+// The name or file of the voice that is wished; NULL: there is none.
+static const char *voice_of(const mw_voice_model *model, const rig_wish *w, mw_error *error)
 {
-  char cache[SIDE_PATH_SIZE];
-  const rig_wish *w = &r->wish;
   const char *what = w->file;
   if (w->number > 0 || w->file[0] == '\0')
-    what = mw_voice_model_voice(r->model, w->number > 0 ? (size_t)w->number - 1 : 0);
-  if (what == NULL) {
-    snprintf(r->message.text, sizeof r->message.text,
+    what = mw_voice_model_voice(model, w->number > 0 ? (size_t)w->number - 1 : 0);
+  if (what == NULL)
+    snprintf(error->text, sizeof error->text,
              w->number > 0 ? "the model has no voice %d; choose a voice file"
                            : "the model has no voices of its own; choose a voice file",
              w->number);
-    return MW_ERROR_MODEL;
+  return what;
+}
+
+static mw_status open_model(mw_voice_model **model, const rig_wish *w, mw_error *error)
+{
+  return mw_voice_model_share(model, w->model[0] != '\0' ? w->model : NULL, NULL, 1, error);
+}
+
+static mw_status open_voice(mw_voice **voice, const mw_voice_model *model, const rig_wish *w,
+                            mw_error *error)
+{
+  char cache[SIDE_PATH_SIZE];
+  const char *what = voice_of(model, w, error);
+  if (what == NULL) return MW_ERROR_MODEL;
+  return mw_voice_open(voice, model, what, mw_voice_cache(cache, sizeof cache), error);
+}
+
+static void list_names(voice_rig *r)
+{
+  size_t length = 0;
+  const char *name;
+  for (size_t i = 0; (name = mw_voice_model_voice(r->model, i)) != NULL; i++) {
+    if (length + strlen(name) + 2 > sizeof r->names) return;
+    length += (size_t)snprintf(r->names + length, sizeof r->names - length, "%s%s",
+                               i > 0 ? "\n" : "", name);
   }
-  return mw_voice_open(&r->voice, r->model, what, mw_voice_cache(cache, sizeof cache), &r->message);
 }
 
 // Model, voice and stream; in `state` and `message` what went wrong.
 static mw_status open_all(voice_rig *r, unsigned rate_hz, size_t block_frames)
 {
-  const char *model = r->wish.model[0] != '\0' ? r->wish.model : NULL;
   r->state = RIG_NO_MODEL;
-  mw_status status = mw_voice_model_share(&r->model, model, NULL, 1, &r->message);
+  mw_status status = open_model(&r->model, &r->wish, &r->message);
   if (status != MW_OK) return status;
+  list_names(r);
   r->state = RIG_NO_VOICE;
-  status = open_voice(r);
+  status = open_voice(&r->voice, r->model, &r->wish, &r->message);
   if (status != MW_OK) return status;
   const mw_live_setup setup = {.model = r->model,
                                .voice = r->voice,
@@ -81,6 +104,22 @@ static mw_status open_all(voice_rig *r, unsigned rate_hz, size_t block_frames)
   r->message.text[0] = '\0';
   r->delay = mw_live_delay_frames(r->live);
   return MW_OK;
+}
+
+mw_status rig_save_voice(const rig_wish *wish, const char *path, mw_error *error)
+{
+  char name[64];
+  mw_voice_model *model = NULL;
+  mw_voice *voice = NULL;
+  const char *file = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(file, "."), file);
+  mw_status status = open_model(&model, wish, error);
+  if (status == MW_OK) status = open_voice(&voice, model, wish, error);
+  // who allowed its use stays noted, when it was
+  if (status == MW_OK) status = mw_voice_save(voice, path, name, NULL, false, error);
+  mw_voice_close(voice);
+  mw_voice_model_give_back(model);
+  return status;
 }
 
 voice_rig *rig_new(const rig_wish *wish, unsigned rate_hz, size_t channels, size_t block_frames)
@@ -126,6 +165,11 @@ rig_status rig_state(const voice_rig *r)
 const char *rig_message(const voice_rig *r)
 {
   return r->message.text;
+}
+
+const char *rig_names(const voice_rig *r)
+{
+  return r->names;
 }
 
 mw_status rig_start(voice_rig *r, mw_error *error)

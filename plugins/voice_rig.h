@@ -8,11 +8,9 @@
 
 #include "lv2_side.h"
 #include "meanwave.h"
+#include "voice_ports.h"
 
-enum { RIG_CHANNELS = 2, RIG_PIECE_FRAMES = 256 };
-
-// Values of the status port; a symbol's meaning never changes.
-typedef enum { RIG_READY, RIG_LOADING, RIG_NO_MODEL, RIG_NO_VOICE } rig_status;
+enum { RIG_CHANNELS = 2, RIG_PIECE_FRAMES = 256, RIG_NAMES_SIZE = 4096 };
 
 // What the user asks for. `number` 1 and up: that voice of the model; 0: the file, and without
 // a file the model's first voice.
@@ -39,6 +37,10 @@ void rig_free(voice_rig *r); // NULL is fine
 const rig_wish *rig_wished(const voice_rig *r);
 rig_status rig_state(const voice_rig *r);
 const char *rig_message(const voice_rig *r); // one line; "" when all is well
+const char *rig_names(const voice_rig *r);   // of the model's voices, a line each
+
+// Writes the voice that is wished to a .voice file, which must not be there yet. Not real time.
+mw_status rig_save_voice(const rig_wish *wish, const char *path, mw_error *error);
 
 // Its inference thread; without it rig_run computes by itself. Not real time.
 mw_status rig_start(voice_rig *r, mw_error *error);

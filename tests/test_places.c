@@ -68,6 +68,28 @@ static void nearer_places_come_first(void **state)
   assert_int_equal(mw_find_model(path, 8, "test.mw", &error), MW_ERROR_MODEL); // no room
 }
 
+static void add_name(void *context, const char *path)
+{
+  char *names = context;
+  snprintf(names + strlen(names), 512 - strlen(names), "%s ", path + strlen(folder));
+}
+
+static void voice_files_are_listed(void **state)
+{
+  (void)state;
+  char names[512] = "";
+  set("XDG_DATA_HOME", "data");
+  set("XDG_DATA_DIRS", "one");
+  put("data/meanwave/voices/b.voice");
+  put("data/meanwave/voices/a.voice");
+  put("data/meanwave/voices/.voice");
+  put("data/meanwave/voices/a.wav");
+  put("one/meanwave/voices/c.voice");
+  mw_voice_files_list(add_name, names);
+  assert_string_equal(names, "/data/meanwave/voices/a.voice /data/meanwave/voices/b.voice "
+                             "/one/meanwave/voices/c.voice ");
+}
+
 static void the_cache_is_where_xdg_says(void **state)
 {
   (void)state;
@@ -191,6 +213,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nearer_places_come_first),
+      cmocka_unit_test(voice_files_are_listed),
       cmocka_unit_test(the_cache_is_where_xdg_says),
       cmocka_unit_test(equal_wishes_share_one_object),
       cmocka_unit_test(threads_may_take_at_once),

@@ -316,6 +316,8 @@ static void the_clip_goes_to_a_file_and_shows_its_shape(void **state)
     host_send_text(h, SAVE_KEY, PATH, path);
     sound_wait_for(h, MESSAGE_KEY, "no sound");
     assert_string_equal(host_told(h, SAVE_KEY), "");
+    assert_null(host_told_floats(h, WAVE_KEY, 512));
+    host_send_get(h, WAVE_KEY);
     host_send_text(h, PROMPT_KEY, STRING, "dog barks");
     sound_settle(h);
     const float *shape = host_told_floats(h, WAVE_KEY, 512);

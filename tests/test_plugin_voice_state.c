@@ -2,12 +2,14 @@
 //
 // What Meanwave Voice is told and tells, keeps and finds again: properties, voice files, state,
 // presets, voices that are not there.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "lv2_voice.h"
@@ -16,6 +18,9 @@
 #define FILE_KEY MONO ":file"
 #define MODEL_KEY MONO ":model"
 #define MESSAGE_KEY MONO ":message"
+#define VOICES_KEY MONO ":voices"
+#define FILES_KEY MONO ":files"
+#define SAVE_KEY MONO ":save"
 #define PATH "http://lv2plug.in/ns/ext/atom#Path"
 #define STRING "http://lv2plug.in/ns/ext/atom#String"
 #define FLOAT "http://lv2plug.in/ns/ext/atom#Float"
@@ -242,6 +247,79 @@ static void the_state_brings_the_voice_back(void **state)
   host_table_free(empty);
 }
 
+static void wait_a_little(lv2_host *h)
+{
+  settle(h);
+  sleep_frames(960);
+}
+
+static void the_voice_goes_to_a_file_and_the_files_are_told(void **state)
+{
+  (void)state;
+  char data[256];
+  char path[512];
+  snprintf(data, sizeof data, "%s/user", folder);
+  snprintf(path, sizeof path, "%s/meanwave/voices/kept.voice", data);
+  setenv("XDG_DATA_HOME", data, 1);
+  for (int with_worker = 0; with_worker < 2; with_worker++) {
+    lv2_host *h = host_open(MONO, RATE, with_worker ? HOST_EVERYTHING : 0, LONGEST);
+    host_set(h, "voice", 2.0f);
+    host_activate(h);
+    settle(h);
+    assert_null(host_told(h, VOICES_KEY));
+    host_send_get(h, VOICES_KEY);
+    settle(h);
+    assert_non_null(strstr(host_told(h, VOICES_KEY), "cedar"));
+    host_send_get(h, FILES_KEY);
+    settle(h);
+    assert_string_equal(host_told(h, FILES_KEY), "");
+    host_send_text(h, SAVE_KEY, PATH, path); // into a folder that is not there
+    for (int i = 0; i < 100 && host_told(h, SAVE_KEY) == NULL; i++) wait_a_little(h);
+    assert_string_equal(host_told(h, SAVE_KEY), "");
+    assert_non_null(strstr(host_told(h, MESSAGE_KEY), path));
+    assert_int_equal(host_value(h, "status"), READY);
+    char command[600];
+    snprintf(command, sizeof command, "mkdir -p %s/meanwave/voices", data);
+    assert_int_equal(system(command), 0);
+    host_send_text(h, SAVE_KEY, PATH, path);
+    for (int i = 0; i < 100 && strcmp(host_told(h, SAVE_KEY), path) != 0; i++) wait_a_little(h);
+    assert_string_equal(host_told(h, SAVE_KEY), path);
+    assert_string_equal(host_told(h, FILES_KEY), path);
+    host_set(h, "voice", 0.0f);
+    host_send_text(h, FILE_KEY, PATH, path);
+    settle(h);
+    sounds_like(h, 2.0f);
+    host_close(h);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(strcat(data, "/meanwave/voices")), 0);
+    snprintf(data, sizeof data, "%s/user", folder);
+  }
+  unsetenv("XDG_DATA_HOME");
+}
+
+static void meters_show_what_comes_and_goes(void **state)
+{
+  (void)state;
+  float half[480];
+  float heard[480];
+  for (size_t i = 0; i < 480; i++) half[i] = i % 2 ? 0.5f : -0.5f;
+  lv2_host *h = open_freewheeling(MONO, 1.0f);
+  host_set(h, "enabled", 0.0f);
+  host_run(h, (const float *[]){heard}, (float *[]){heard}, 0, false);
+  assert_true(host_value(h, "level_in") == -90.0f && host_value(h, "level_out") == -90.0f);
+  float delay = 1000.0f * host_value(h, "latency") / RATE;
+  assert_true(fabsf(host_value(h, "delay") - delay) < 0.01f);
+  for (size_t at = 0; at < RATE; at += 480)
+    host_run(h, (const float *[]){half}, (float *[]){heard}, 480, false);
+  assert_true(fabsf(host_value(h, "level_in") + 6.02f) < 0.01f);
+  assert_true(fabsf(host_value(h, "level_out") + 6.02f) < 0.01f);
+  memset(half, 0, sizeof half);
+  for (size_t at = 0; at < RATE / 2; at += 480)
+    host_run(h, (const float *[]){half}, (float *[]){heard}, 480, false);
+  assert_true(fabsf(host_value(h, "level_in") + 16.02f) < 0.1f); // 20 dB a second
+  host_close(h);
+}
+
 static void presets_name_voices_of_the_model(void **state)
 {
   (void)state;
@@ -276,6 +354,8 @@ int main(void)
       cmocka_unit_test(a_voice_comes_from_a_file),
       cmocka_unit_test(nothing_sounds_under_the_name_of_what_is_not_there),
       cmocka_unit_test(the_state_brings_the_voice_back),
+      cmocka_unit_test(the_voice_goes_to_a_file_and_the_files_are_told),
+      cmocka_unit_test(meters_show_what_comes_and_goes),
       cmocka_unit_test(presets_name_voices_of_the_model),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
