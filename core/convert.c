@@ -71,6 +71,7 @@ static mw_status take_memory(converter *c, mw_error *error)
   c->content = arena_floats(c->memory, waiting * c->width);
   c->noise = arena_floats(c->memory, rows * c->mel_bins);
   c->mel = arena_floats(c->memory, c->n * c->mel_bins);
+  c->told = arena_take(c->memory, c->n, sizeof *c->told);
   return arena_failed(c->memory) ? mw_fail_memory(error, "making a converter") : MW_OK;
 }
 
@@ -220,8 +221,8 @@ static void add_pitch(converter *c, const flow_vc_voice *voice)
     c->pitch_weight = fminf(c->pitch_weight + heard.voicing, MEAN_MOST);
     c->pitch_mean += heard.voicing / c->pitch_weight * (heard.octaves - c->pitch_mean);
     float moved = isfinite(target) ? heard.octaves - c->pitch_mean + target : heard.octaves;
-    flow_vc_add_pitch(c->m.decoder, moved + c->semitones / 12.0f, heard.voicing,
-                      c->content + i * c->width);
+    c->told[i] = (pitch_value){moved + c->semitones / 12.0f, heard.voicing};
+    flow_vc_add_pitch(c->m.decoder, c->told[i], c->content + i * c->width);
   }
 }
 
@@ -245,7 +246,7 @@ size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *co
   for (size_t i = 0; i < count; i++) c->mel[i] = (c->mel[i] + 1.0f) / 2.0f;
   c->chunks++;
   c->frames += c->n;
-  size_t made = vocos_stream_step(c->vocoder, c->mel, out);
+  size_t made = vocos_stream_step(c->vocoder, c->mel, c->pitch != NULL ? c->told : NULL, out);
   converter_mark(c, STAGE_VOCODER);
   return made;
 }

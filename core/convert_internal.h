@@ -41,12 +41,13 @@ struct converter {
   random_stream random;
   void (*mark)(void *context, converter_stage done);
   void *mark_context;
-  float *window;   // samples: BEFORE_SAMPLES, then the window
-  float *fbank;    // [window frames, 80]
-  float *features; // [1 + content frames, width]: the last one before, then the new ones
-  float *content;  // [rows, width]
-  float *noise;    // [n + ahead, mel]
-  float *mel;      // [n, mel]
+  float *window;     // samples: BEFORE_SAMPLES, then the window
+  float *fbank;      // [window frames, 80]
+  float *features;   // [1 + content frames, width]: the last one before, then the new ones
+  float *content;    // [rows, width]
+  float *noise;      // [n + ahead, mel]
+  float *mel;        // [n, mel]
+  pitch_value *told; // [n]: what the decoder was told
 };
 
 // Positions run into the thousands otherwise, further than the encoder was trained.

@@ -165,27 +165,11 @@ static mw_status read_ends(flow_vc *f, const weights_view *view, mw_error *error
 
 static mw_status read_pitch(flow_vc *f, const weights_view *view, mw_error *error)
 {
-  const tensor *t;
-  float range[2];
-  if (weights_view_find(view, "pitch_embed.weight") == NULL) return MW_OK;
+  if (!pitch_embedding_stored(view)) return MW_OK;
   if (f->ahead > 0)
     return mw_fail(error, MW_ERROR_MODEL, "%s: a decoder that looks ahead is told no pitch",
                    weights_path(view->file));
-  mw_status status =
-      weights_need(&t, view, "pitch_embed.weight", 2, (size_t[]){ANY_SIZE, f->content}, error);
-  if (status == MW_OK)
-    status = weights_read(view, "pitch_embed.range", 1, (size_t[]){2}, range, error);
-  if (status != MW_OK) return status;
-  if (t->shape[0] < 3 || !(range[0] >= 1.0f && range[1] > range[0]))
-    return mw_fail(error, MW_ERROR_MODEL, "%s: %zu rows for a pitch of %g to %g Hz",
-                   weights_path(view->file), t->shape[0], (double)range[0], (double)range[1]);
-  f->pitch = arena_floats(f->memory, t->count);
-  if (f->pitch == NULL) return mw_fail_memory(error, "reading the decoder");
-  tensor_read(t, 0, t->count, f->pitch);
-  f->pitch_bins = t->shape[0] - 1;
-  f->pitch_lowest = log2f(range[0]);
-  f->pitch_step = (log2f(range[1]) - f->pitch_lowest) / (float)(f->pitch_bins - 1);
-  return MW_OK;
+  return pitch_embedding_read(&f->pitch, f->memory, view, f->content, error);
 }
 
 static mw_status read_timbre(flow_vc *f, const weights_view *view, mw_error *error)
@@ -268,22 +252,12 @@ void flow_vc_free(flow_vc *f)
 
 bool flow_vc_wants_pitch(const flow_vc *f)
 {
-  return f->pitch_bins > 0;
+  return f->pitch.bins > 0;
 }
 
-void flow_vc_add_pitch(const flow_vc *f, float octaves, float voicing, float *content)
+void flow_vc_add_pitch(const flow_vc *f, pitch_value told, float *content)
 {
-  size_t n = f->content;
-  float last = (float)(f->pitch_bins - 1);
-  float at = fmaxf(0.0f, fminf(last, (octaves - f->pitch_lowest) / f->pitch_step));
-  size_t below = at < last ? (size_t)at : f->pitch_bins - 2;
-  float share = at - (float)below;
-  const float *row = f->pitch + below * n;
-  const float *unvoiced = f->pitch + f->pitch_bins * n;
-  for (size_t i = 0; i < n; i++) {
-    float voiced = (1.0f - share) * row[i] + share * row[n + i];
-    content[i] += voicing * voiced + (1.0f - voicing) * unvoiced[i];
-  }
+  pitch_embedding_add(&f->pitch, told, content);
 }
 
 bool flow_vc_second_generation(const flow_vc *f)

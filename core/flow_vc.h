@@ -7,6 +7,7 @@
 #ifndef MEANWAVE_FLOW_VC_H
 #define MEANWAVE_FLOW_VC_H
 
+#include "pitch.h"
 #include "timbre.h"
 #include "timbre_tokens.h"
 
@@ -25,11 +26,10 @@ size_t flow_vc_mel(const flow_vc *f);
 size_t flow_vc_content(const flow_vc *f);
 size_t flow_vc_speaker(const flow_vc *f);
 
-// Our own models are told the pitch of each row ("pitch_embed.weight" [bins + 1, content], the last
-// row unvoiced; "pitch_embed.range" [2] in Hz); the published ones are not.
+// Our own models are told the pitch of each row (pitch_embedding); the published ones are not.
 bool flow_vc_wants_pitch(const flow_vc *f);
-// Real time. Adds a row's pitch, log2 of Hz and voicing in 0..1, to its content.
-void flow_vc_add_pitch(const flow_vc *f, float octaves, float voicing, float *content);
+// Real time. Adds a row's pitch to its content.
+void flow_vc_add_pitch(const flow_vc *f, pitch_value told, float *content);
 
 // A target: speaker embedding [speaker] and reference mel [frames, mel] in -1..1, folded. The
 // second generation needs no reference mel. Not real time.

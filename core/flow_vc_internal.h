@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "flow_vc.h"
+#include "pitch_embedding.h"
 
 enum { FLOW_VC_DEPTH_LIMIT = 64 };
 
@@ -43,10 +44,7 @@ struct flow_vc {
   matrix *time_out[2];      // [dim, dim]
   matrix *final_modulation; // [2 dim, dim]: scale, shift
   matrix *out;              // [mel, dim]
-  size_t pitch_bins;        // 0: it is not told
-  float *pitch;             // [bins + 1, content], evenly in octaves; the last row is unvoiced
-  float pitch_lowest;       // octaves of the first row
-  float pitch_step;         // octaves from row to row
+  pitch_embedding pitch;    // no bins: it is not told
   flow_block blocks[FLOW_VC_DEPTH_LIMIT];
 };
 

@@ -2,13 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "vocos.h"
+#include "vocos_internal.h"
 
 struct vocos_stream {
   const vocos *v;
   arena *memory;
-  vocos_state *state;
+  vocos_state *state;   // as published
+  vocos_causal *causal; // our own variant, which joins its chunks itself
   size_t chunk;
   size_t overlap;
   size_t fade;
@@ -21,6 +21,11 @@ struct vocos_stream {
 mw_status vocos_stream_new(vocos_stream **made, const vocos *v, size_t chunk_frames,
                            size_t overlap_frames, size_t fade, mw_error *error)
 {
+  bool causal = v->excitation != NULL;
+  if (causal) { // then what is held back and what a chunk returns are what these would give
+    overlap_frames = v->transform / 2 / v->hop;
+    fade = v->transform / 2 - v->hop;
+  }
   if (chunk_frames < overlap_frames || vocos_samples(v, chunk_frames) < 2 * fade || fade < 2)
     return mw_fail(error, MW_ERROR_ARGUMENT, "chunks of %zu frames are too short for a fade of %zu",
                    chunk_frames, fade);
@@ -37,7 +42,8 @@ mw_status vocos_stream_new(vocos_stream **made, const vocos *v, size_t chunk_fra
   s->mel = arena_floats(s->memory, frames * vocos_mel_bins(v));
   s->samples = arena_floats(s->memory, vocos_samples(v, frames));
   s->held = arena_floats(s->memory, fade);
-  mw_status status = vocos_state_new(&s->state, v, frames, error);
+  mw_status status = causal ? vocos_causal_new(&s->causal, v, chunk_frames, error)
+                            : vocos_state_new(&s->state, v, frames, error);
   if (status == MW_OK && arena_failed(s->memory))
     status = mw_fail_memory(error, "making a vocoder stream");
   if (status != MW_OK) {
@@ -52,6 +58,7 @@ void vocos_stream_free(vocos_stream *s)
 {
   if (s == NULL) return;
   vocos_state_free(s->state);
+  vocos_causal_free(s->causal);
   arena_free(s->memory);
   free(s);
 }
@@ -59,6 +66,7 @@ void vocos_stream_free(vocos_stream *s)
 void vocos_stream_reset(vocos_stream *s)
 {
   s->started = false;
+  if (s->causal != NULL) vocos_causal_reset(s->causal);
 }
 
 size_t vocos_stream_first(const vocos_stream *s)
@@ -72,8 +80,13 @@ size_t vocos_stream_next(const vocos_stream *s)
   return vocos_samples(s->v, frames) - s->fade;
 }
 
-size_t vocos_stream_step(vocos_stream *s, const float *mel01, float *samples)
+size_t vocos_stream_step(vocos_stream *s, const float *mel01, const pitch_value *told,
+                         float *samples)
 {
+  if (s->causal != NULL) {
+    s->started = true;
+    return vocos_causal_run(s->causal, mel01, s->chunk, told, samples, NULL);
+  }
   size_t bins = vocos_mel_bins(s->v);
   size_t before = s->started ? s->overlap : 0;
   size_t frames = before + s->chunk;
@@ -94,5 +107,8 @@ size_t vocos_stream_step(vocos_stream *s, const float *mel01, float *samples)
 
 void vocos_stream_tail(const vocos_stream *s, float *samples)
 {
-  memcpy(samples, s->held, s->fade * sizeof(float));
+  if (s->causal != NULL)
+    vocos_causal_tail(s->causal, samples);
+  else
+    memcpy(samples, s->held, s->fade * sizeof(float));
 }

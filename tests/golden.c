@@ -52,6 +52,7 @@ static const struct {
     {"vae_decoder", golden_latent_decoder},
     {"vae_encoder", golden_latent_encoder},
     {"vocos", golden_vocos},
+    {"vocos_harmonic", golden_vocos_harmonic},
 };
 
 void golden_fail(golden_run *run, const char *line)

@@ -45,6 +45,7 @@ void golden_tokenizers(golden_run *run);
 void golden_text_encoder(golden_run *run);
 void golden_clap_text(golden_run *run);
 void golden_vocos(golden_run *run);
+void golden_vocos_harmonic(golden_run *run);
 void golden_speaker(golden_run *run);
 void golden_convert(golden_run *run);
 void golden_convert_second(golden_run *run);

@@ -188,7 +188,7 @@ void golden_decoder_pitch(golden_run *run)
       golden_input(run, &pitch, "pitch.npy")) {
     size_t width = flow_vc_content(d.f);
     for (size_t i = 0; i < pitch.shape[0]; i++)
-      flow_vc_add_pitch(d.f, pitch.values[2 * i], pitch.values[2 * i + 1],
+      flow_vc_add_pitch(d.f, (pitch_value){pitch.values[2 * i], pitch.values[2 * i + 1]},
                         d.content.values + i * width);
     compare_stream(run, &d, &noise, 1, noise.shape[0], "x_steps1.npy");
     npy_free(&noise);

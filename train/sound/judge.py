@@ -17,9 +17,8 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from common import bundle
 from common.mel import Mel
-from common.vocos import Vocos
+from common.vocos import open_vocoder
 from sound import classifier
 from sound.golden import generate
 from sound.text import Vocabulary
@@ -67,10 +66,7 @@ class Studio:
                                      tensors["text.scales"])
         self.channels = self.model.transformer.latent_mean.numel()
         self.table, self.steps = self.vocabulary.table(), steps
-        self.vocoder = Vocos()
-        state, _ = bundle.load(vocoder)
-        self.vocoder.load_state_dict({name[len("vocoder."):]: torch.from_numpy(value.astype("f4"))
-                                      for name, value in state.items()})
+        self.vocoder = open_vocoder(vocoder)
         self.analysis = Mel()
 
     def say(self, prompts, seed, seconds=SECONDS):

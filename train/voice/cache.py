@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from common import packs
 from common.mel import Mel
 from voice.encoder import filterbank
-from voice.pitch import track
+from common.pitch import track
 
 
 def held_out(row):

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from common.pitch_embedding import PitchEmbedding
+
 
 class TimeEmbedding(nn.Module):
     def __init__(self, dim, features=256):
@@ -160,27 +162,6 @@ class InputEmbedding(nn.Module):
 
     def forward(self, x, timbre, spk):
         return self.proj(torch.cat([x, timbre, spk[:, None].expand(-1, x.shape[1], -1)], -1))
-
-
-class PitchEmbedding(nn.Module):
-    """A row for each pitch, `bins` of them evenly on a logarithmic scale, straight lines between; the
-    last row is unvoiced. Not in MeanVC: it learns pitch from thousands of hours instead."""
-
-    def __init__(self, bn, bins, lowest_hz, highest_hz):
-        super().__init__()
-        self.register_buffer("range", torch.tensor([float(lowest_hz), float(highest_hz)]))
-        self.low, self.step = math.log2(lowest_hz), math.log2(highest_hz / lowest_hz) / (bins - 1)
-        octaves = torch.arange(bins + 1)[:, None] * self.step
-        waves = octaves * torch.exp(torch.linspace(math.log(0.5), math.log(40.0), bn // 2))
-        self.weight = nn.Parameter(0.7 * torch.cat([waves.sin(), waves.cos()], 1))
-
-    def forward(self, pitch):
-        """pitch [B, T, 2]: log2 of Hz, voicing 0..1 -> [B, T, bn]"""
-        bins = len(self.weight) - 1
-        at = ((pitch[..., :1] - self.low) / self.step).clamp(0, bins - 1)
-        share = (1 - (at - torch.arange(bins, device=pitch.device)).abs()).clamp(min=0)
-        voiced = pitch[..., 1:]
-        return torch.cat([share * voiced, 1 - voiced], -1) @ self.weight
 
 
 class Decoder(nn.Module):

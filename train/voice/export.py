@@ -23,7 +23,7 @@ from voice.cache import Features
 from voice.convert import sample, to_mel_rate
 from voice.decoder import Decoder
 from voice.encoder import filterbank
-from voice.pitch import track
+from common.pitch import track
 from voice.renderings import render
 from voice.train_decoder import SIZES, load_encoder, load_speaker
 from voice.train_speaker import by_speaker, crop
@@ -98,7 +98,8 @@ def main():
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
     encoder, head = load_encoder(options.work)
-    speaker, decoder = load_speaker(options.work), Decoder(**SIZES)
+    speaker = load_speaker(options.work)[0]
+    decoder = Decoder(**SIZES, spk=speaker.config["out"])
     state = torch.load(os.path.join(options.work, "decoder.pt"))
     torch.nn.ModuleList([decoder, encoder, head]).load_state_dict(state["average"])
     tensors = {}

@@ -6,7 +6,8 @@
 
 asr_narrow: an encoder whose 2-D convolutions are narrower than the rest, the whole utterance at once;
 the engine has to get there in chunks. pitch: the tracker on a synthetic voice, whole at once.
-dit_pitch: a decoder that is told its pitch, chunk after chunk.
+dit_pitch: a decoder that is told its pitch, chunk after chunk. vocos_harmonic: a vocoder that is told
+its pitch, and that hears it.
 """
 import json
 import os
@@ -17,10 +18,11 @@ import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import bundle
+from common.pitch import track
+from common.vocos import Vocos
 from voice.convert import sample
 from voice.decoder import Decoder
 from voice.encoder import Encoder
-from voice.pitch import track
 
 
 def write(folder, case, arrays, **config):
@@ -81,10 +83,25 @@ def decoder_with_pitch(folder):
                                 "x_steps1": made.numpy()}, chunk=8)
 
 
+def harmonic_vocoder(folder):
+    net = Vocos(dim=24, intermediate=40, layers=2, mel=80, transform=64, hop=16,
+                pitch=dict(bins=20, lowest_hz=50, highest_hz=600, width=12)).eval()
+    save_random(os.path.join(folder, "vocoder.safetensors"), net)
+    mel01 = torch.rand(40, 80)
+    told = torch.stack([torch.linspace(5, 9.5, 40), torch.rand(40)], 1)
+    drawn = np.random.RandomState(0)._bit_generator.random_raw(40 * net.bins)  # the engine's random_next
+    chance = torch.from_numpy(((drawn >> 8) * 2.0 ** -23 - 1).astype("f4")).view(1, 40, net.bins).transpose(1, 2)
+    seen = mel01.T[None]
+    with torch.no_grad():
+        write(folder, "vocos_harmonic", {
+            "mel01": mel01.numpy(), "pitch": told.numpy(), "wav_heard": net(seen, None, chance)[0].numpy(),
+            "wav_told": net(seen, told[None], chance)[0].numpy()}, chunk=8)
+
+
 def main():
     torch.manual_seed(5)
     for name, make in (("asr_narrow", narrow_encoder), ("pitch", pitch),
-                       ("dit_pitch", decoder_with_pitch)):
+                       ("dit_pitch", decoder_with_pitch), ("vocos_harmonic", harmonic_vocoder)):
         folder = os.path.join(sys.argv[1], name)
         os.makedirs(folder, exist_ok=True)
         make(folder)

@@ -31,7 +31,7 @@ import torch
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import packs
 from voice.cache import held_out
-from voice.pitch import track
+from common.pitch import track
 from voice.train_encoder import edit_distance
 
 PRESETS = ("alder", "birch", "cedar", "hazel", "linden", "maple", "rowan", "willow")

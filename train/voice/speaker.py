@@ -70,7 +70,7 @@ class Pooling(nn.Module):
 class Speaker(nn.Module):
     """mel [batch, 80, T] -> [batch, size]"""
 
-    def __init__(self, channels=128, cat=384, attention=64, se=64, size=96):
+    def __init__(self, channels=128, cat=384, attention=64, se=64, size=128):
         super().__init__()
         self.config = dict(input="mel", channels=channels, cat=cat, attention=attention, se=se,
                            scale=8, out=size)

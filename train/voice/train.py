@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-PARTS = (("train_encoder.py", 0.2), ("train_speaker.py", 0.1), ("train_decoder.py", 0.7))
+PARTS = (("train_encoder.py", 0.15), ("train_speaker.py", 0.1), ("train_decoder.py", 0.75))
 
 
 def main():
@@ -26,6 +26,7 @@ def main():
     options = parse.parse_args()
     here = os.path.dirname(os.path.abspath(__file__))
     same = ["--packs", options.packs, "--work", options.work, "--seed", str(options.seed)]
+    subprocess.run([sys.executable, os.path.join(here, "teach_speaker.py"), *same[:4]], check=True)
     for part, share in PARTS:
         subprocess.run([sys.executable, os.path.join(here, part), *same, "--threads",
                         str(options.threads), "--minutes", str(options.minutes * share)], check=True)

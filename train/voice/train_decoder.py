@@ -10,8 +10,13 @@ and prompt come from another clip of the speaker, or from elsewhere in it where 
 batch is used twice: first the past chunks are the recording, blurred and with noise, then what the
 network just made of them, as when it streams. A past in the right voice would tell the timbre, and
 neither vector nor prompt would be heard: so two of five are moved to another throat, one is silent.
-The second time half of the clips are converted to the voice of a neighbour in the batch, where only
-the speaker encoder's judgement and the loudness of the frames are known. Resumes from WORK/decoder.pt.
+
+The second time the first half is converted to the voices of the second half, where only the speaker
+encoder's judgement, the judge's and the loudness of the frames are known. Next time those conversions
+come back as the second half of the batch: heard in the other's voice, with the recording as the target.
+What the content tells of a voice is then wrong, so vector and prompt have to be heard. From a part of the
+minutes on a small judge tells recorded mels from made ones, and whether they fit their speaker.
+Resumes from WORK/decoder.pt.
 """
 import argparse
 import math
@@ -28,14 +33,17 @@ from voice.cache import Features, held_out
 from voice.convert import sample, to_mel_rate
 from voice.decoder import Decoder
 from voice.encoder import Encoder
+from voice.discriminator import Judge
 from voice.perturb import perturb
+from voice.remap import Remap
 from voice.speaker import Speaker
 from voice.train_encoder import SMALL
 from voice.train_speaker import crop
 
 FRAMES = 128
-PROMPT = 160
+PROMPT, VOICE = 160, 320  # frames of the prompt, and of what the speaker vector comes from
 BATCH = 10
+RETURN_FROM, JUDGE_FROM = 0.12, 0.4  # of the minutes
 SIZES = dict(dim=256, heads=2, dim_head=64, depth=4, ff_mult=2, bn=SMALL["dim"], chunk=8,
              pitch=dict(bins=64, lowest_hz=50, highest_hz=600))
 SOURCES = {"LibriSpeech train-clean-100": 0.30, "speechocean762": 0.28, "LJSpeech": 0.11,
@@ -51,16 +59,23 @@ def load_encoder(work):
     return net, head
 
 
-def load_centres(work):
-    """-> {speaker: the direction of its vectors}, of those the speaker encoder was trained on"""
-    state = torch.load(os.path.join(work, "speaker.pt"))
-    return dict(zip(state["names"], torch.nn.functional.normalize(state["centres"].detach())))
-
-
 def load_speaker(work):
+    """-> the speaker encoder, and the layer behind it that says what its teacher would"""
+    state = torch.load(os.path.join(work, "speaker.pt"))
     net = Speaker()
-    net.load_state_dict(torch.load(os.path.join(work, "speaker.pt"))["net"])
-    return net.eval().requires_grad_(False)
+    net.load_state_dict(state["net"])
+    pupil = torch.nn.Linear(*reversed(state["pupil"]["weight"].shape))
+    pupil.load_state_dict(state["pupil"])
+    return net.eval().requires_grad_(False), pupil.requires_grad_(False)
+
+
+def taught_voices(rows, work):
+    """-> {speaker, or the path of a clip without one: the direction that the teacher hears it in}"""
+    found = {}
+    for row, vector in zip(rows, np.load(os.path.join(work, "taught.npy"))):
+        found.setdefault(row["speaker"] or row["path"], []).append(vector)
+    return {name: torch.nn.functional.normalize(torch.from_numpy(np.mean(vectors, 0)), dim=0)
+            for name, vectors in found.items()}
 
 
 class Pairs:
@@ -81,17 +96,18 @@ class Pairs:
             total[row["source"]] = total.get(row["source"], 0) + row["frames"]
         share = np.array([SOURCES[row["source"]] * row["frames"] / total[row["source"]] for row in rows])
         self.share = share / share.sum()
+        self.voices = taught_voices(features.rows, work)
         paths = np.load(os.path.join(work, "paths.npz"))
         begin, path = paths["begin"], paths["path"]
         self.paths = {frame: path[a:b] for frame, a, b in zip(paths["frame"], begin, begin[1:])}
 
     def batch(self, size):
-        """-> fbank [B, 131, 80], mel [B, 128, 80], pitch [B, 128, 2], prompt [B, 160, 80],
-        phones [B, 32], -1 where unknown"""
+        """-> fbank [B, 131, 80], mel [B, 128, 80], pitch [B, 128, 2], the speaker's [B, 320, 80], phones
+        [B, 32], -1 where unknown; direction of the voice [B, 256]"""
         random, f = self.random, self.features
         made = [[], [], [], [], []]
-        self.drawn = random.choice(len(self.rows), size, p=self.share)
-        for i in self.drawn:
+        drawn = random.choice(len(self.rows), size, p=self.share)
+        for i in drawn:
             row = self.rows[i]
             start = 4 * int(random.integers(0, (row["frames"] - FRAMES - 4) // 4 + 1))
             at = row["frame"] + start
@@ -107,12 +123,13 @@ class Pairs:
                 before, behind = start, row["frames"] - start - FRAMES
                 other = dict(frame=row["frame"] + (0 if before > behind else start + FRAMES),
                              frames=max(before, behind))
-            made[3].append((crop(f, other, random, PROMPT) + random.uniform(-0.15, 0.1)).clip(-1, 1))
+            made[3].append((crop(f, other, random, VOICE) + random.uniform(-0.15, 0.1)).clip(-1, 1))
             path = self.paths.get(row["frame"])
             made[4].append(np.full(FRAMES // 4, -1) if path is None
                            else path[start // 4:start // 4 + FRAMES // 4].astype("i8"))
+        voices = [self.voices[self.rows[i]["speaker"] or self.rows[i]["path"]] for i in drawn]
         return [torch.from_numpy(np.stack(x).astype("i8" if k == 4 else "f4"))
-                for k, x in enumerate(made)]
+                for k, x in enumerate(made)] + [torch.stack(voices)]
 
 
 def weighted(error):
@@ -146,13 +163,24 @@ def other_throat(mel, random):
     return made
 
 
+def moved_pitch(pitch, order):
+    """pitch [B, T, 2] moved to the mean of that of clip `order`, where both are voiced enough to know"""
+    voiced = pitch[..., 1].sum(1)
+    mean = (pitch[..., 0] * pitch[..., 1]).sum(1) / voiced.clamp(min=1)
+    known = (voiced > 10) & (voiced[order] > 10)
+    moved = pitch.clone()
+    moved[..., 0] += torch.where(known, mean[order] - mean, torch.zeros_like(mean))[:, None]
+    return moved
+
+
 class Trainer:
     def __init__(self, options):
         self.options = options
         self.encoder, self.head = load_encoder(options.work)
-        self.speaker = load_speaker(options.work)
-        self.centres = load_centres(options.work)
-        self.net = Decoder(**SIZES)
+        self.speaker, self.pupil = load_speaker(options.work)
+        self.net = Decoder(**SIZES, spk=self.speaker.config["out"])
+        self.judge = Judge(self.speaker.config["out"])
+        self.judge_adam = torch.optim.AdamW(self.judge.parameters(), lr=4e-4, betas=(0.5, 0.9))
         self.all = torch.nn.ModuleList([self.net, self.encoder, self.head])
         self.average = {name: value.clone() for name, value in self.all.state_dict().items()}
         self.adam = torch.optim.AdamW([{"params": self.net.parameters(), "scale": 1.0},
@@ -166,8 +194,12 @@ class Trainer:
             self.all.load_state_dict(state["all"])
             self.average = state["average"]
             self.adam.load_state_dict(state["adam"])
+            self.judge.load_state_dict(state["judge"])
+            self.judge_adam.load_state_dict(state["judge_adam"])
             self.step, self.spent = state["step"], state["spent"]
         features = Features(options.packs, options.work)
+        self.remap = Remap(features)
+        self.converted = None  # the first half of the last batch, in other voices
         self.pairs = Pairs(features, options.work, False, options.seed + self.step)
         self.unseen = Pairs(features, options.work, True, 5).batch(24)
         self.random = np.random.default_rng(options.seed + self.step)
@@ -177,46 +209,65 @@ class Trainer:
                           sum(p.numel() for p in self.net.parameters()) / 1e6))
         self.begun = time.process_time() - self.spent
 
+    def progress(self):
+        return self.spent / 60 / self.options.minutes
+
     def rate(self):
-        progress = self.spent / 60 / self.options.minutes
+        progress = self.progress()
         fall = max(0.0, progress - 0.5) / 0.5
         return 1.5e-3 * min(1, (self.step + 1) / 100) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * fall)))
 
     def save(self):
         """Judged and kept with averaged weights."""
-        fbank, mel, pitch, prompt, _ = self.unseen
+        fbank, mel, pitch, voice, _, wanted = self.unseen
         own = {name: value.clone() for name, value in self.all.state_dict().items()}
         self.all.load_state_dict(self.average)
         with torch.no_grad():
-            spk = self.speaker(prompt.transpose(1, 2))
-            cond = to_mel_rate(self.encoder(fbank)[:, :FRAMES // 4])
-            cond = cond + self.net.pitch_embed(pitch)
+            spk, prompt = self.speaker(voice.transpose(1, 2)), voice[:, :PROMPT]
+            content = to_mel_rate(self.encoder(fbank)[:, :FRAMES // 4])
+            cond = content + self.net.pitch_embed(pitch)
             noise = torch.randn(mel.shape, generator=torch.Generator().manual_seed(9))
             for times in ((1.0, 0.0), (1.0, 0.8, 0.0)):
                 error = (sample(self.net, cond, spk, prompt, noise, times) - mel).abs().mean() * 57.5
                 self.log.write("step %d held-out speakers, %d steps: mel error %.2f dB\n"
                                % (self.step, len(times) - 1, error))
+            other = torch.roll(torch.arange(len(mel)), 1)
+            cond = content + self.net.pitch_embed(moved_pitch(pitch, other))
+            made = sample(self.net, cond, spk[other], prompt[other], noise)
+            to_target, to_source, real = (
+                torch.nn.functional.cosine_similarity(self.pupil(self.speaker(x.transpose(1, 2))), y).mean()
+                for x, y in ((made, wanted[other]), (made, wanted), (mel, wanted)))
+            self.log.write("step %d converted: likeness to the target %.3f, to the source %.3f; recordings to "
+                           "themselves %.3f\n" % (self.step, to_target, to_source, real))
         self.all.load_state_dict(own)
         torch.save({"all": own, "average": self.average, "adam": self.adam.state_dict(),
+                    "judge": self.judge.state_dict(), "judge_adam": self.judge_adam.state_dict(),
                     "step": self.step, "spent": self.spent, "config": self.net.config}, self.saved)
 
-    def swapped(self, batch, spk, voices):
-        """The first half of the batch converted to their neighbours in the second half."""
-        fbank, mel, pitch, prompt, phones = batch
-        size = len(mel)
-        order = torch.cat([torch.arange(size // 2, size), torch.arange(size // 2, size)])[:size]
-        voiced = pitch[..., 1].sum(1)
-        mean = (pitch[..., 0] * pitch[..., 1]).sum(1) / voiced.clamp(min=1)
-        known = (voiced > 10) & (voiced[order] > 10)
-        moved = pitch.clone()
-        moved[..., 0] += torch.where(known, mean[order] - mean, torch.zeros(size))[:, None]
-        return (fbank, mel, moved, prompt[order], phones), spk[order], voices[order]
+    def swapped(self, batch, spk):
+        """The first half of the batch converted to the voices of the second half."""
+        fbank, mel, pitch, voice, phones, wanted = batch
+        half = len(mel) // 2
+        order = torch.cat([torch.arange(half, len(mel)), torch.arange(half, len(mel))])
+        return (fbank, mel, moved_pitch(pitch, order), voice[order], phones, wanted[order]), spk[order]
 
-    def train_on(self, batch, spk, past, voices=None):
-        """`voices` [B, s]: directions of the speaker vectors wanted, when the first half of the batch
-        is converted -> (the mel made in one step, detached; losses)"""
-        fbank, mel, pitch, prompt, phones = batch
-        size = len(mel)
+    def judged(self, mel, own_spk, made, spk):
+        """Trains the judge -> how little it believes what was made"""
+        real, false = self.judge(mel, own_spk), self.judge(made.detach(), spk)
+        loss = torch.relu(1 - real).mean() + torch.relu(1 + false).mean()
+        self.judge_adam.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_adam.step()
+        self.judge.requires_grad_(False)
+        doubt = torch.relu(1 - self.judge(made, spk)).mean()
+        self.judge.requires_grad_(True)
+        return doubt, loss.item()
+
+    def train_on(self, batch, spk, past, own_spk=None):
+        """`own_spk`: the speakers recorded, when the first half of the batch is converted to others
+        -> (the mel made in one step, detached; losses)"""
+        fbank, mel, pitch, voice, phones, wanted = batch
+        size, converts = len(mel), own_spk is not None
         # streams count content frames up to 108 before they are set back
         features = self.encoder(perturb(fbank, self.random), int(self.random.integers(0, 109)))
         features = features[:, :FRAMES // 4]
@@ -224,26 +275,33 @@ class Trainer:
                                                  ignore_index=-1, reduction="sum")
         said = said / (phones >= 0).sum().clamp(min=1)
         cond = to_mel_rate(features) + self.net.pitch_embed(pitch)
-        timbre = self.net.timbre_encoder(cond, prompt, spk)
+        timbre = self.net.timbre_encoder(cond, voice[:, :PROMPT], spk)
         t = torch.where(torch.rand(size) < 0.8, torch.ones(size), 0.2 + 0.8 * torch.rand(size))
         r = torch.where((t == 1) & (torch.rand(size) < 0.25), torch.rand(size), torch.zeros(size))
         noise = torch.randn_like(mel)
         length = t[:, None, None]
         z = mel + length * (noise - mel)
+        if converts:  # no recording may shine through
+            t[:size // 2], r[:size // 2] = 1.0, 0.0
+            z = torch.cat([noise[:size // 2], z[size // 2:]])
+            length = t[:, None, None]
         u = self.net(z, past, timbre, spk, t, r)
         made = z - length * u
-        own = slice(0, size) if voices is None else slice(size // 2, size)
-        loss = weighted((made - mel)[own])
-        total = loss + 0.1 * said
+        loss = weighted((made - mel)[size // 2 if converts else 0:])
+        total = loss + 0.2 * said
         losses = {"mel": loss.item(), "phones": said.item()}
-        if voices is not None:
-            heard = torch.nn.functional.normalize(self.speaker(made.transpose(1, 2)))
-            far = 1 - (heard * voices).sum(1)
+        if converts:
+            heard = self.pupil(self.speaker(made.transpose(1, 2)))
+            far = 1 - torch.nn.functional.cosine_similarity(heard, wanted)
             louder = (made - mel)[:size // 2].mean(2)
             louder = (louder - louder.mean(1, keepdim=True)).abs().mean()
-            total = total + 0.4 * far.mean() + 0.3 * louder
+            total = total + 1.0 * far[:size // 2].mean() + 0.3 * far[size // 2:].mean() + 0.3 * louder
             losses.update(far_own=far[size // 2:].mean().item(), far_other=far[:size // 2].mean().item(),
                           louder=louder.item())
+            if self.progress() >= JUDGE_FROM:
+                doubt, losses["judge"] = self.judged(mel, own_spk, made, spk)
+                total = total + 0.05 * doubt
+                losses["doubt"] = doubt.item()
         self.adam.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.all.parameters(), 1.0)
@@ -255,16 +313,19 @@ class Trainer:
         while self.spent < self.options.minutes * 60:
             for group in self.adam.param_groups:
                 group["lr"] = group["scale"] * self.rate()
-            batch = self.pairs.batch(BATCH)
+            if self.converted is None or self.progress() < RETURN_FROM:
+                batch = self.pairs.batch(BATCH)
+            else:
+                fresh = self.pairs.batch(BATCH // 2)
+                batch = [torch.cat(both) for both in zip(fresh, self.converted)]
             with torch.no_grad():
                 spk = self.speaker(batch[3].transpose(1, 2))
-            rows = [self.pairs.rows[i] for i in self.pairs.drawn]
-            voices = torch.stack([self.centres.get(row["speaker"], vector) for row, vector in
-                                  zip(rows, torch.nn.functional.normalize(spk))])
             past = other_throat(blurred(batch[1], self.random), self.random)
             past, first = self.train_on(batch, spk, past)
-            batch, spk, voices = self.swapped(batch, spk, voices)
-            _, second = self.train_on(batch, spk, other_throat(past, self.random), voices)
+            half = [x[:BATCH // 2] for x in batch]
+            batch, target = self.swapped(batch, spk)
+            made, second = self.train_on(batch, target, other_throat(past, self.random), spk)
+            self.converted = [self.remap(made[:BATCH // 2], batch[0].shape[1]), *half[1:]]
             second["second"], second["first"] = second.pop("mel"), first["mel"]
             for name, value in second.items():
                 running[name] = running.get(name, 0.0) + value

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the speaker encoder: additive angular margin over the speakers of the packs.
+"""Trains the speaker encoder: what a pretrained one hears in the clip (teach_speaker.py), and an additive
+angular margin over the speakers of the packs.
 
   python3 train/voice/train_speaker.py --packs PACKS --work WORK [--minutes M]
 
@@ -82,15 +83,20 @@ def main():
     features = Features(options.packs, options.work)
     speakers, unseen = by_speaker(features, False), by_speaker(features, True)
     names = sorted(speakers)
+    taught = np.load(os.path.join(options.work, "taught.npy"))
+    for row, vector in zip(features.rows, taught):
+        row["taught"] = vector
     net = Speaker()
+    pupil = torch.nn.Linear(net.config["out"], taught.shape[1])
     centres = torch.nn.Parameter(torch.randn(len(names), net.config["out"]) * 0.1)
-    adam = torch.optim.AdamW(list(net.parameters()) + [centres], lr=1e-3, weight_decay=2e-2)
+    adam = torch.optim.AdamW([*net.parameters(), *pupil.parameters(), centres], lr=1e-3, weight_decay=2e-2)
     saved = os.path.join(options.work, "speaker.pt")
     step, spent = 0, 0.0
     if os.path.exists(saved):
         state = torch.load(saved)
         net.load_state_dict(state["net"])
         centres.data.copy_(state["centres"])
+        pupil.load_state_dict(state["pupil"])
         adam.load_state_dict(state["adam"])
         step, spent = state["step"], state["spent"]
     random = np.random.default_rng(options.seed + step)
@@ -103,7 +109,7 @@ def main():
         rate, owners = equal_error(unseen, net, features, np.random.default_rng(3))
         net.train()
         log.write("step %d equal error %.1f %% on %d held-out speakers\n" % (step, 100 * rate, owners))
-        torch.save({"net": net.state_dict(), "centres": centres.data, "adam": adam.state_dict(),
+        torch.save({"net": net.state_dict(), "centres": centres.data, "pupil": pupil.state_dict(), "adam": adam.state_dict(),
                     "step": step, "spent": spent, "names": names, "config": net.config}, saved)
 
     while spent < options.minutes * 60:
@@ -112,26 +118,28 @@ def main():
             group["lr"] = 3e-3 * min(1, (step + 1) / 30) * (
                 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         owner = random.integers(0, len(names), BATCH)
-        parts = []
-        for i in owner:
-            clips = speakers[names[i]]
-            parts.append(crop(features, clips[random.integers(0, len(clips))], random))
+        rows = [speakers[names[i]][random.integers(0, len(speakers[names[i]]))] for i in owner]
+        parts = [crop(features, row, random) for row in rows]
+        wanted = torch.from_numpy(np.stack([row["taught"] for row in rows]))
         owner = torch.from_numpy(owner)
         heard = other_room(torch.from_numpy(np.stack(parts)), random).transpose(1, 2)
-        vectors = torch.nn.functional.normalize(net(heard))
+        heard = net(heard)
+        far = 1 - torch.nn.functional.cosine_similarity(pupil(heard), wanted).mean()
+        vectors = torch.nn.functional.normalize(heard)
         cosine = vectors @ torch.nn.functional.normalize(centres).T
         margin = 0.2 * min(1.0, step / 300)
         mine = torch.nn.functional.one_hot(owner, len(names)).bool()
         angle = cosine.clamp(-0.999, 0.999).acos() + margin
-        loss = torch.nn.functional.cross_entropy(24 * torch.where(mine, angle.cos(), cosine), owner)
+        margins = torch.nn.functional.cross_entropy(24 * torch.where(mine, angle.cos(), cosine), owner)
+        loss = margins + 20 * far
         adam.zero_grad(set_to_none=True)
         loss.backward()
         adam.step()
         hits += (cosine.argmax(1) == owner).float().mean().item()
-        step, running, count = step + 1, running + loss.item(), count + 1
+        step, running, count = step + 1, running + far.item(), count + 1
         spent = time.process_time() - begun
         if step % 50 == 0:
-            log.write("step %d loss %.3f right %.3f seconds %.0f\n"
+            log.write("step %d far from the teacher %.3f right %.3f seconds %.0f\n"
                       % (step, running / count, hits / count, spent))
             running, hits, count = 0.0, 0.0, 0
         if step % 500 == 0:
