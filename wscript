@@ -43,7 +43,8 @@ def options(opt):
 def configure(conf):
     conf.load("compiler_c gnu_dirs")
     for package, name in (("fftw3f", "FFTW"), ("sndfile", "SNDFILE"), ("portaudio-2.0", "PORTAUDIO"),
-                          ("lv2", "LV2"), ("cmocka", "CMOCKA")):
+                          ("lv2", "LV2"), ("cmocka", "CMOCKA"), ("x11", "X11"),
+                          ("cairo-xlib", "CAIRO"), ("xtst", "XTST")):
         conf.check_cfg(package=package, uselib_store=name, args="--cflags --libs")
     conf.check_cc(lib="m", uselib_store="M")
     flags = ["-std=gnu11", "-g", "-fPIC", "-pthread", "-fvisibility=hidden", "-ffp-contract=off"]
@@ -105,15 +106,23 @@ def build(bld):
             bld(rule="${SRC[0].abspath()} %s > ${TGT}" % words, source="meanwave", target=target,
                 install_path=place)
     bld.recurse("plugins")
-    support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c", "tests/lv2_*.c"])
+    support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c", "tests/lv2_*.c",
+                                                     "tests/x11_*.c"])
     if support:
         bld.objects(source=support, target="test_support", includes="tests", use="core CMOCKA")
     helpers = " test_support" if support else ""
-    for node in bld.path.ant_glob("tests/test_*.c", excl="tests/test_plugin_*.c"):
+    for node in bld.path.ant_glob("tests/test_*.c", excl=["tests/test_plugin_*.c", "tests/test_ui_*.c"]):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
                     install_path=None, use="core CMOCKA " + libraries + helpers)
     bld.objects(source=bld.path.ant_glob("tests/lv2_*.c"), target="lv2_host", includes="tests",
                 use="LILV LV2 CMOCKA")
+    bld.objects(source=bld.path.ant_glob("tests/x11_*.c"), target="x11_host", includes="tests",
+                use="LILV LV2 X11 XTST CAIRO CMOCKA")
+    for node in bld.path.ant_glob("tests/test_ui_*.c"):
+        bld.program(source=[node], target="tests/" + node.name[:-2],
+                    includes=["tests", bld.path.find_dir("plugins/ui")],
+                    install_path=None, linkflags=["-rdynamic"],
+                    use="core CMOCKA LILV LV2 X11 XTST CAIRO lv2_host x11_host ui_edit " + libraries + helpers)
     for node in bld.path.ant_glob("tests/test_plugin_*.c"):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
                     install_path=None, linkflags=["-rdynamic"],

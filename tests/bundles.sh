@@ -16,10 +16,14 @@ for bundle in "$plugins"/meanwave-*.lv2; do
   for object in "$bundle"/*.so; do
     [ -e "$object" ] || continue
     symbols=$(nm -D --defined-only "$object" | awk '{ print $3 }')
+    case $object in
+      *_ui.so) wanted=lv2ui_descriptor ;;
+      *) wanted=lv2_descriptor ;;
+    esac
     case $symbols in
       *__asan* | *__tsan* | *__ubsan*) ;; # a sanitizer brings its own
-      lv2_descriptor) ;;
-      *) fail "$object exports more than lv2_descriptor:" $symbols ;;
+      "$wanted") ;;
+      *) fail "$object does not export $wanted alone:" $symbols ;;
     esac
     needed=$(readelf -d "$object" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
     case $needed in
@@ -30,7 +34,9 @@ for bundle in "$plugins"/meanwave-*.lv2; do
     esac
   done
 done
-[ -e "$plugins/meanwave-voice.lv2/voice.so" ] || fail "no Meanwave Voice in $plugins"
+for object in voice.lv2/voice voice.lv2/voice_ui sound.lv2/sound sound.lv2/sound_ui; do
+  [ -e "$plugins/meanwave-$object.so" ] || fail "no meanwave-$object.so in $plugins"
+done
 
 if command -v lv2_validate > /dev/null; then
   said=$(lv2_validate "$plugins"/meanwave-*.lv2/*.ttl 2>&1) || failed=1

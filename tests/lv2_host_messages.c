@@ -113,6 +113,7 @@ void hear_all(lv2_host *h, const LV2_Atom_Sequence *notify, size_t capacity)
     const LV2_Atom *property = NULL;
     const LV2_Atom *value = NULL;
     assert_true(lv2_atom_sequence_is_end(&notify->body, notify->atom.size, event) == false);
+    if (h->listener != NULL) h->listener(h->listener_context, &event->body);
     if (event->body.type != urid_of(LV2_ATOM__Object)) continue;
     lv2_atom_object_get((const LV2_Atom_Object *)&event->body, urid_of(LV2_PATCH__property),
                         &property, urid_of(LV2_PATCH__value), &value, 0);
