@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -340,6 +341,18 @@ static void collect_outputs(lv2_host *h, float *const *out, uint32_t frames, boo
     for (uint32_t k = 0; k < frames; k++) assert_true(isfinite(out[i][k]));
 }
 
+static double thread_us(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e6 * (double)now.tv_sec + 1e-3 * (double)now.tv_nsec;
+}
+
+double host_run_us(const lv2_host *h)
+{
+  return h->run_us;
+}
+
 void host_run(lv2_host *h, const float *const *in, float *const *out, uint32_t frames,
               bool in_place)
 {
@@ -349,8 +362,10 @@ void host_run(lv2_host *h, const float *const *in, float *const *out, uint32_t f
     if (strcmp(h->symbols[i], "freewheel") == 0) free_wheels = h->values[i] > 0.0f;
   connect_buffers(h, in, frames, in_place);
   LV2_Handle handle = lilv_instance_get_handle(h->instance);
+  double before_us = thread_us();
   trap_set(!free_wheels);
   lilv_instance_run(h->instance, frames);
+  h->run_us = thread_us() - before_us;
   const message *m;
   while (h->worker != NULL && (m = queue_front(&h->answered)) != NULL) {
     h->worker->work_response(handle, m->size, m->bytes);

@@ -50,6 +50,8 @@ const char *host_logged(const lv2_host *h); // the last line of log, "" when non
 // free-wheel port is on. Never more than longest_block frames.
 void host_run(lv2_host *h, const float *const *in, float *const *out, uint32_t frames,
               bool in_place);
+// What the last one took of its thread's processor time.
+double host_run_us(const lv2_host *h);
 // Work that the plugin has asked for, and its responses in the next run.
 void host_work(lv2_host *h);
 

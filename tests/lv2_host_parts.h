@@ -72,6 +72,7 @@ struct lv2_host {
   void (*listener)(void *context, const LV2_Atom *atom); // to all it writes to its notify port
   void *listener_context;
   char logged[1024];
+  double run_us;
   const LV2_Worker_Interface *worker;
   message_queue asked;
   message_queue answered;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lv2_cost.h"
 #include "lv2_sound.h"
 #include "meanwave.h"
 #include "sound_folder.h"
@@ -376,6 +377,21 @@ static void what_fails_is_said(void **state)
   host_close(h);
 }
 
+static void the_audio_thread_costs_little(void **state)
+{
+  (void)state;
+  lv2_host *h = sound_open(HOST_EVERYTHING);
+  host_send_text(h, PROMPT_KEY, STRING, "dog barks");
+  host_set(h, "loop", 1.0f);
+  sound_settle(h);
+  cost_is_small(cost_percent(h, 0.0f, "no key"));
+  host_send_midi(h, 0, NOTE_ON, 64, 100);
+  cost_is_small(cost_percent(h, 0.0f, "a key"));
+  for (int i = 0; i < 15; i++) host_send_midi(h, 0, NOTE_ON, (uint8_t)(40 + 2 * i), 100);
+  cost_percent(h, 0.0f, "16 keys");
+  host_close(h);
+}
+
 static void it_can_be_started_a_hundred_times(void **state)
 {
   (void)state;
@@ -406,6 +422,7 @@ int main(void)
       cmocka_unit_test(a_negative_prompt_has_its_say_with_guidance),
       cmocka_unit_test(the_clip_goes_to_a_file_and_shows_its_shape),
       cmocka_unit_test(what_fails_is_said),
+      cmocka_unit_test(the_audio_thread_costs_little),
       cmocka_unit_test(it_can_be_started_a_hundred_times),
   };
   return cmocka_run_group_tests(tests, sound_make_folders, sound_remove_folders);

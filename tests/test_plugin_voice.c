@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lv2_trap.h"
+#include "lv2_cost.h"
 #include "lv2_voice.h"
 #include "meanwave.h"
 
@@ -206,6 +207,19 @@ static void switching_does_not_click(void **state)
   assert_true(steepest[1] < 2.0f * fmaxf(steepest[0], 0.3f * 2.0f * (float)M_PI * 100.0f / RATE));
 }
 
+static void the_audio_thread_costs_little(void **state)
+{
+  (void)state;
+  const char *const uris[2] = {MONO, STEREO};
+  for (int i = 0; i < 2; i++) {
+    lv2_host *h = host_open(uris[i], RATE, HOST_EVERYTHING, LONGEST);
+    host_activate(h);
+    settle(h);
+    cost_is_small(cost_percent(h, 0.1f, uris[i]));
+    host_close(h);
+  }
+}
+
 static void it_can_be_started_a_hundred_times(void **state)
 {
   (void)state;
@@ -308,6 +322,7 @@ int main(void)
       cmocka_unit_test(live_and_export_are_the_stream),
       cmocka_unit_test(stereo_keeps_the_sides_of_the_dry_sound),
       cmocka_unit_test(switching_does_not_click),
+      cmocka_unit_test(the_audio_thread_costs_little),
       cmocka_unit_test(it_can_be_started_a_hundred_times),
       cmocka_unit_test(a_crowd_shares_weights_and_nothing_else),
   };
