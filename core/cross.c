@@ -182,3 +182,9 @@ float cross_gate_gain(const cross *c)
 {
   return mw_stream_gate_gain(c->now.stream);
 }
+
+void cross_take_times(cross *c, uint64_t ns[STAGES])
+{
+  stream_take_times(c->now.stream, ns);
+  if (c->next.stream != NULL) stream_take_times(c->next.stream, ns);
+}

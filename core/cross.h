@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "status.h"
+#include "stream.h"
 
 typedef struct cross cross;
 
@@ -31,5 +32,6 @@ void cross_reset(cross *c); // a change under way is finished
 size_t cross_delay_frames(const cross *c);
 void cross_set(cross *c, const mw_voice_controls *controls);
 float cross_gate_gain(const cross *c);
+void cross_take_times(cross *c, uint64_t ns[STAGES]); // stream_take_times of all that run
 
 #endif

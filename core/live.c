@@ -238,13 +238,21 @@ void mw_live_settle(mw_live *l)
 
 void mw_live_look(mw_live *l, mw_live_view *view)
 {
+  double stages[STAGES];
   unsigned long long busy = atomic_exchange_explicit(&l->busy_ns, 0, memory_order_relaxed);
   unsigned long long heard = atomic_exchange_explicit(&l->heard, 0, memory_order_relaxed);
+  double rtf_of_ns = heard > 0 ? 1e-9 * l->out_hz / (double)heard : 0.0;
+  for (int i = 0; i < STAGES; i++)
+    stages[i] =
+        rtf_of_ns * (double)atomic_exchange_explicit(&l->stage_ns[i], 0, memory_order_relaxed);
   *view = (mw_live_view){
       .in_peak = atomic_exchange_explicit(&l->in_peak, 0.0f, memory_order_relaxed),
       .out_peak = atomic_exchange_explicit(&l->out_peak, 0.0f, memory_order_relaxed),
       .gate_gain = atomic_load_explicit(&l->gate_gain, memory_order_relaxed),
-      .rtf = heard > 0 ? (double)busy * 1e-9 * l->out_hz / (double)heard : 0.0,
+      .rtf = rtf_of_ns * (double)busy,
+      .encoder_rtf = stages[STAGE_ANALYSIS] + stages[STAGE_ENCODER],
+      .decoder_rtf = stages[STAGE_DECODER],
+      .vocoder_rtf = stages[STAGE_VOCODER],
       .worst_ms = (double)atomic_exchange_explicit(&l->worst_ns, 0, memory_order_relaxed) * 1e-6,
       .late = atomic_load_explicit(&l->late_count, memory_order_relaxed),
       .let_go_frames = atomic_load_explicit(&l->let_go, memory_order_relaxed),

@@ -83,6 +83,7 @@ struct mw_live {
 
   // counted for mw_live_look
   atomic_ullong busy_ns;
+  atomic_ullong stage_ns[STAGES]; // of it
   atomic_ullong worst_ns;
   atomic_ullong heard; // frames of output served
   atomic_ullong late_count;

@@ -81,6 +81,10 @@ static void hold_level(mw_live *l, size_t fresh)
 static void count_time(mw_live *l, const struct timespec *begin)
 {
   struct timespec end;
+  uint64_t stages[STAGES] = {0};
+  cross_take_times(l->paths, stages);
+  for (int i = 0; i < STAGES; i++)
+    atomic_fetch_add_explicit(&l->stage_ns[i], stages[i], memory_order_relaxed);
   clock_gettime(CLOCK_MONOTONIC, &end);
   unsigned long long ns = (unsigned long long)((end.tv_sec - begin->tv_sec) * 1000000000LL +
                                                (end.tv_nsec - begin->tv_nsec));

@@ -285,9 +285,12 @@ MW_API bool mw_live_changing(const mw_live *live);
 MW_API void mw_live_settle(mw_live *live);
 
 typedef struct {
-  float in_peak; // since the last look, like the next three
+  float in_peak; // since the last look, like the next six
   float out_peak;
-  double rtf;      // time taken over time of sound
+  double rtf;         // time taken over time of sound
+  double encoder_rtf; // what that is of: sound to content,
+  double decoder_rtf; // content to spectrogram,
+  double vocoder_rtf; // spectrogram to sound; resamplers and pitch shift are the rest
   double worst_ms; // that one chunk took
   float gate_gain; // 0 closed to 1 open
   uint64_t late;   // times that sound was not there when it was due

@@ -7,11 +7,12 @@
 //        \-------------------------------- gate --------------------------------------/
 //
 // The queue begins with silence, just enough that it never runs dry: what the converter owes, the
-// delay of the pitch shifter, whose output of before the beginning is dropped, and the look-ahead of
-// each resampler. The delay is that and what the converter's output has in front.
+// delay of the pitch shifter, whose output of before the beginning is dropped, and the look-ahead
+// of each resampler. The delay is that and what the converter's output has in front.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "denormal.h"
 #include "gate.h"
@@ -19,6 +20,7 @@
 #include "pitch_shift.h"
 #include "resample.h"
 #include "ring.h"
+#include "stream.h"
 #include "voice.h"
 
 enum { PIECE_FRAMES = 256, RESET_CHUNKS = 50, GLIDES_PER_SECOND = 50 };
@@ -46,7 +48,30 @@ struct mw_stream {
   size_t glide_frames; // 20 ms
   glide wet;
   glide gain;
+  uint64_t stage_begun_ns;
+  uint64_t stage_ns[STAGES]; // taken since they were asked for
 };
+
+static uint64_t now_ns(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void note_stage(void *context, converter_stage done)
+{
+  mw_stream *s = context;
+  uint64_t now = now_ns();
+  s->stage_ns[done] += now - s->stage_begun_ns;
+  s->stage_begun_ns = now;
+}
+
+void stream_take_times(mw_stream *s, uint64_t ns[STAGES])
+{
+  for (int i = 0; i < STAGES; i++) ns[i] += s->stage_ns[i];
+  memset(s->stage_ns, 0, sizeof s->stage_ns);
+}
 
 static void set_delay(mw_stream *s)
 {
@@ -105,6 +130,7 @@ static mw_status make(mw_stream **made, const mw_voice_model *model, const mw_vo
     mw_stream_free(s);
     return status;
   }
+  converter_set_mark(s->loop, note_stage, s);
   mw_stream_reset(s);
   *made = s;
   return MW_OK;
@@ -260,6 +286,7 @@ static void collect(mw_stream *s, const float *samples, size_t count)
     count -= part;
     if (s->held < wanted) return;
     size_t made = converter_returned(s->loop);
+    s->stage_begun_ns = now_ns();
     converter_step(s->loop, s->voice->folded, s->chunk, NULL, s->made, NULL);
     s->held = 0;
     if (s->shift != NULL) pitch_shift_run(s->shift, s->made, s->made, made);

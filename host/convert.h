@@ -10,7 +10,4 @@
 int convert_files(const arguments *a, const char *const *files, size_t count,
                   const mw_preset *preset);
 
-// --pitch, --mix, --gate and --gain, where they are given.
-void convert_read_controls(mw_voice_controls *c, const arguments *a);
-
 #endif

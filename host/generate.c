@@ -10,6 +10,7 @@
 #include "generate.h"
 #include "meanwave.h"
 #include "report.h"
+#include "shared_options.h"
 #include "sound_list.h"
 
 static const option options[] = {
@@ -294,20 +295,14 @@ int generate_sounds(const arguments *a, const mw_preset *preset)
 
 static int run(const arguments *a)
 {
-  mw_error error;
-  mw_preset preset;
-  const char *name = arguments_text(a, "preset", NULL);
+  mw_preset room;
+  const mw_preset *preset;
   if (a->file_count > 0) {
     report_error("a prompt goes behind --prompt, in quotes");
     return EXIT_USAGE;
   }
-  mw_status status = name != NULL ? mw_preset_open(&preset, name, &error) : MW_OK;
-  if (status != MW_OK) return report_status(status, &error);
-  if (name != NULL && preset.kind != MW_PRESET_SOUND) {
-    report_error("'%s' is the preset of a voice, not of a sound", name);
-    return EXIT_USAGE;
-  }
-  return generate_sounds(a, name != NULL ? &preset : NULL);
+  int code = open_named_preset(&preset, &room, a, MW_PRESET_SOUND);
+  return code == EXIT_GOOD ? generate_sounds(a, preset) : code;
 }
 
 const verb generate_verb = {"generate", "makes sounds from a line of text", "--prompt TEXT -o FILE",

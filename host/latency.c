@@ -12,6 +12,7 @@
 #include "audio.h"
 #include "commands.h"
 #include "report.h"
+#include "shared_options.h"
 
 #define PERIOD_SECONDS 0.8 // the longest round trip
 #define CHIRP_SECONDS 0.03
@@ -21,13 +22,8 @@
 static const option options[] = {
     {"in", 'i', OPTION_TEXT, "DEVICE", "where the chirp comes back", 0, 0},
     {"out", 'o', OPTION_TEXT, "DEVICE", "where it is played", 0, 0},
-    {"channel", 'c', OPTION_WHOLE, "N", "of the input (default 1)", 1, 64},
     {"count", 'n', OPTION_WHOLE, "N", "chirps (default 5)", 1, 100},
-    {"rate", 0, OPTION_WHOLE, "HZ", "to ask the devices for (default 48000)", 8000, 192000},
-    {"block", 0, OPTION_WHOLE, "FRAMES", "that the devices hand over at once (default 256)", 16,
-     8192},
-    {"buffer", 0, OPTION_NUMBER, "MS", "in the device, each way (default 40; with JACK its own)", 1,
-     1000},
+    DEVICE_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
 
@@ -234,12 +230,7 @@ static int run(const arguments *a)
   audio_facts facts;
   probe p = {0};
   uint64_t xruns = 0;
-  const audio_wish wish = {.in = arguments_text(a, "in", NULL),
-                           .out = arguments_text(a, "out", NULL),
-                           .channel = (unsigned)arguments_number(a, "channel", 1),
-                           .rate_hz = (unsigned)arguments_number(a, "rate", 48000),
-                           .block_frames = (size_t)arguments_number(a, "block", 256),
-                           .buffer_ms = arguments_number(a, "buffer", 0.0)};
+  const audio_wish wish = read_device_wish(a);
   if (a->file_count > 0) {
     report_error("latency takes no '%s'; name devices with --in and --out", a->files[0]);
     return EXIT_USAGE;

@@ -175,6 +175,9 @@ audio_state live_session_look(live_session *s)
 
 void live_session_silence(live_session *s)
 {
+  mw_live_view last = {0};
+  if (s->live != NULL) mw_live_look(s->live, &last);
+  s->late_before += last.late;
   s->xruns_before = s->xruns;
   drop_device(s);
 }
@@ -237,20 +240,27 @@ void live_session_monitor(live_session *s, bool heard)
     mw_live_set_mute(s->live, !heard);
 }
 
-// The voices of the model, one after the other.
+// Of the model's voices the one behind `name`, the first behind the last and any other; NULL when
+// there are none.
+static const char *voice_behind(const mw_voice_model *model, const char *name)
+{
+  const char *voice;
+  for (size_t i = 0; (voice = mw_voice_model_voice(model, i)) != NULL; i++) {
+    const char *next = mw_voice_model_voice(model, i + 1);
+    if (next != NULL && strcmp(voice, name) == 0) return next;
+  }
+  return mw_voice_model_voice(model, 0);
+}
+
 void live_session_next_voice(live_session *s)
 {
   mw_error error;
   mw_voice *next = NULL;
-  const char *name = mw_voice_model_voice(s->model, s->next_voice);
-  if (name != NULL && strcmp(name, mw_voice_name(s->voice)) == 0)
-    name = mw_voice_model_voice(s->model, ++s->next_voice);
-  if (name == NULL) name = mw_voice_model_voice(s->model, s->next_voice = 0);
+  const char *name = voice_behind(s->model, mw_voice_name(s->voice));
   if (name == NULL) {
     notice(s, "this model has no voices of its own");
     return;
   }
-  s->next_voice++;
   if (mw_voice_open(&next, s->model, name, NULL, &error) != MW_OK) {
     notice(s, error.text);
     return;

@@ -34,7 +34,7 @@ typedef struct {
   mw_recording *recording;
   uint64_t xruns;
   uint64_t xruns_before; // on devices that were lost
-  size_t next_voice;
+  uint64_t late_before;  // likewise
   char notice[sizeof(mw_error)];
   int notice_looks; // it is shown for so many more
 

@@ -12,8 +12,8 @@ bool report_json(void);
 bool report_verbose(void);
 bool report_quiet(void);
 
-// From here on only what this file prints is seen on standard error, whatever libraries write there;
-// with --verbose all is.
+// From here on only what this file prints is seen on standard error, whatever libraries write
+// there; with --verbose all is.
 void report_alone(void);
 int report_talk_fd(void); // where talk goes
 

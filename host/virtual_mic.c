@@ -114,6 +114,17 @@ mw_status virtual_mic_begin(bool keep, mw_error *error)
   return status;
 }
 
+mw_status virtual_mic_restore(mw_error *error)
+{
+  char line[256];
+  if (!mic.made) return MW_OK;
+  if (shell("pactl info >/dev/null 2>&1") != 0) return fail(error, "no server answers");
+  first_line(OURS, line, sizeof line);
+  if (line[0] != '\0') return MW_OK;
+  mic.monitored = false;
+  return make(error);
+}
+
 void virtual_mic_take_output(void)
 {
   char command[512];

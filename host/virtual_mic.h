@@ -13,6 +13,8 @@
 mw_status virtual_mic_begin(bool keep, mw_error *error);
 // What this process plays elsewhere already is moved to it. Once the output runs.
 void virtual_mic_take_output(void);
+// After the server was lost: makes the microphone again where the new one lacks it.
+mw_status virtual_mic_restore(mw_error *error);
 // Whether the microphone is heard on the default output too.
 void virtual_mic_monitor(bool heard);
 void virtual_mic_end(void);

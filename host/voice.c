@@ -5,16 +5,15 @@
 
 #include "commands.h"
 #include "meanwave.h"
-#include "places.h"
 #include "report.h"
+#include "shared_options.h"
 
 static const option options[] = {
     {"output", 'o', OPTION_TEXT, "FILE", "the .voice file to write", 0, 0},
     {"name", 'n', OPTION_TEXT, "NAME", "what it is called (default: the file's name)", 0, 0},
     {"consent", 0, OPTION_TEXT, "NOTE", "who allowed the use of this voice, and how", 0, 0},
     {"share", 0, OPTION_NUMBER, "SHARE", "of the second voice in a mix (default 0.5)", 0, 1},
-    {"model", 'm', OPTION_TEXT, "PATH", "a voice bundle, a folder of published files, or the decoder in one", 0, 0},
-    {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0},
+    VOICE_MODEL_OPTIONS,
     {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
@@ -100,7 +99,7 @@ static int run(const arguments *a)
                  "or mix one.voice other.voice -o name.voice");
     return EXIT_USAGE;
   }
-  mw_status status = places_open_voice_model(&model, a, &error);
+  mw_status status = open_voice_model(&model, a, NULL, &error);
   const char *kept = mw_voice_cache(cache, sizeof cache);
   if (status == MW_OK && lists) list(model);
   if (status == MW_OK && shows) status = show(model, a, kept, &error);

@@ -2,32 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # meanwave convert as it is used on many files: folders, pipes, threads, what fails, what is stopped.
-set -u
-program=${MEANWAVE_PROGRAM:?the program under test}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export XDG_CACHE_HOME="$work/cache"
-passed=0
-failed=0
-
-good() { passed=$((passed + 1)); }
-bad() {
-  echo "FAILED: $*"
-  failed=$((failed + 1))
-}
-check() { # WHAT COMMAND...: the command must succeed
-  local what=$1
-  shift
-  if "$@"; then good; else bad "$what"; fi
-}
-expect() { # CODE COMMAND...
-  local code=$1
-  shift
-  "$@" >"$work/out" 2>"$work/err"
-  local got=$?
-  if [ "$got" = "$code" ]; then good; else bad "$* gave $got, wanted $code: $(cat "$work/err")"; fi
-}
-says() { check "'$1' is not in: $(cat "$work/err")" grep -qF -- "$1" "$work/err"; }
+. "$(dirname "$0")/common.bash"
 convert() { "$program" convert -V birch "$@"; }
 
 # make_wav FILE RATE CHANNELS SECONDS: noise, 16 bit
@@ -60,9 +35,9 @@ echo "no sound" >"$work/in/broken.wav"
 echo "no sound" >"$work/in/readme.txt"
 
 # a folder: what is no sound is left alone, what fails is told and stops nothing
-expect 2 convert "$work/in" -o "$work/made/"
+gives 2 convert "$work/in" -o "$work/made/"
 says "--recursive"
-expect 1 convert -q -r -j 2 "$work/in" -o "$work/made/"
+gives 1 convert -q -r -j 2 "$work/in" -o "$work/made/"
 says "broken.wav"
 check "one line of what failed" test "$(wc -l <"$work/err")" = 1
 check "what was made" test "$(cd "$work/made" && find . -type f | sort | tr '\n' ' ')" = \
@@ -74,7 +49,7 @@ check "length of short" test "$(frames "$work/made/deep/short.wav")" = 480
 # again: nothing is done twice, and nothing overwritten
 touch -d 2001-01-01 "$work/made/a.wav"
 rm "$work/made/deep/b.wav"
-expect 1 convert -r --resume --json "$work/in/" -o "$work/made"
+gives 1 convert -r --resume --json "$work/in/" -o "$work/made"
 check "objects" python3 - "$work/out" <<'PY'
 import json, os, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
@@ -84,13 +59,13 @@ assert states == {"a.wav": "skipped", "b.wav": "done", "broken.wav": "failed",
 assert all(row["took_s"] >= 0 for row in rows)
 PY
 check "a stayed" test "$(date -r "$work/made/a.wav" +%Y)" = 2001
-expect 1 convert -q "$work/in/a.wav" -o "$work/made/"
+gives 1 convert -q "$work/in/a.wav" -o "$work/made/"
 says "exists already"
 
 # one thread or two, a file or a pipe: the same bits
-expect 1 convert -q -r -j 1 "$work/in" -o "$work/one/"
+gives 1 convert -q -r -j 1 "$work/in" -o "$work/one/"
 check "threads change no bit" diff -r "$work/made" "$work/one"
-expect 0 convert "$work/in/a.wav" -o -
+gives 0 convert "$work/in/a.wav" -o -
 check "to standard output" cmp "$work/out" "$work/one/a.wav"
 "$program" convert -V birch - <"$work/in/a.wav" >"$work/piped.wav" 2>"$work/err"
 check "through pipes" cmp "$work/piped.wav" "$work/one/a.wav"
@@ -104,7 +79,7 @@ convert --raw s16le:16000 - <"$work/fifo" >"$work/raw2" 2>"$work/err" &
 pid=$!
 exec 9>"$work/fifo"
 tail -c +45 "$work/in/a.wav" >&9
-for _ in $(seq 100); do [ "$(stat -c %s "$work/raw2")" -ge 8000 ] && break; sleep 0.1; done
+wait_for 10 eval '[ "$(stat -c %s "$work/raw2")" -ge 8000 ]'
 check "raw passes through" test "$(stat -c %s "$work/raw2")" -ge 8000
 exec 9>&-
 wait "$pid"
@@ -113,26 +88,26 @@ check "and ends" cmp "$work/raw" "$work/raw2"
 # formats by name; channels
 for ending in flac ogg aiff; do
   mkdir "$work/$ending"
-  expect 0 convert -q "$work/in/a.wav" -o "$work/$ending/$ending.$ending"
+  gives 0 convert -q "$work/in/a.wav" -o "$work/$ending/$ending.$ending"
 done
-expect 0 convert -q --mix 0 --format wav "$work/flac/flac.flac" "$work/ogg/ogg.ogg" \
+gives 0 convert -q --mix 0 --format wav "$work/flac/flac.flac" "$work/ogg/ogg.ogg" \
   "$work/aiff/aiff.aiff" -o "$work/read/"
 for ending in flac ogg aiff; do
   check "$ending keeps the length" test "$(frames "$work/read/$ending.wav")" = 11200
 done
-expect 0 convert -q --format flac "$work/in/a.wav" -o "$work/flacs/"
+gives 0 convert -q --format flac "$work/in/a.wav" -o "$work/flacs/"
 check "the format of a folder" test -s "$work/flacs/a.flac"
-expect 0 convert -q -c 2 "$work/in/deep/b.wav" -o "$work/second.wav"
+gives 0 convert -q -c 2 "$work/in/deep/b.wav" -o "$work/second.wav"
 check "a channel is not the mean" test ! "$(cmp "$work/second.wav" "$work/one/deep/b.wav")" = ""
-expect 1 convert -q -c 3 "$work/in/deep/b.wav" -o "$work/third.wav"
+gives 1 convert -q -c 3 "$work/in/deep/b.wav" -o "$work/third.wav"
 says "there is no channel 3, it has 2"
 
 # controls: the dry sound is the input, gain is gain, a gate above all is silence
-expect 0 convert -q --mix 0 "$work/in/a.wav" -o "$work/dry.wav"
-expect 0 convert -q --pitch 4 "$work/in/a.wav" -o "$work/high.wav"
+gives 0 convert -q --mix 0 "$work/in/a.wav" -o "$work/dry.wav"
+gives 0 convert -q --pitch 4 "$work/in/a.wav" -o "$work/high.wav"
 check "pitch moves" test ! "$(cmp "$work/high.wav" "$work/one/a.wav")" = ""
-expect 0 convert -q --mix 0 --gain -6.0206 "$work/in/a.wav" -o "$work/half.wav"
-expect 0 convert -q --gate 0 "$work/in/a.wav" -o "$work/gated.wav"
+gives 0 convert -q --mix 0 --gain -6.0206 "$work/in/a.wav" -o "$work/half.wav"
+gives 0 convert -q --gate 0 "$work/in/a.wav" -o "$work/gated.wav"
 check "controls" python3 - "$work" <<'PY'
 import array, sys
 def read(name):
@@ -145,26 +120,26 @@ assert not any(gated)
 PY
 
 # wrong use: one line, exit code 2
-expect 2 convert "$work/in/a.wav" "$work/in/deep/b.wav" -o "$work/x.wav"
+gives 2 convert "$work/in/a.wav" "$work/in/deep/b.wav" -o "$work/x.wav"
 says "many inputs want a folder"
-expect 2 convert "$work/in/a.wav" "$work/in/.hidden/a.wav" -o "$work/x/"
+gives 2 convert "$work/in/a.wav" "$work/in/.hidden/a.wav" -o "$work/x/"
 says "would both become"
-expect 2 convert -y "$work/in/a.wav" -o "$work/in/a.wav"
+gives 2 convert -y "$work/in/a.wav" -o "$work/in/a.wav"
 says "is the input itself"
-expect 2 convert --channel=none "$work/in/a.wav" -o "$work/x.wav"
-expect 2 convert --format=mp9 "$work/in/a.wav" -o "$work/x/"
-expect 2 convert --json - -o -
-expect 2 convert - "$work/in/a.wav" -o "$work/x/"
-expect 2 convert --pitch=25 "$work/in/a.wav" -o "$work/x.wav"
-expect 1 convert --raw u8:8000 - -o "$work/x.wav"
+gives 2 convert --channel=none "$work/in/a.wav" -o "$work/x.wav"
+gives 2 convert --format=mp9 "$work/in/a.wav" -o "$work/x/"
+gives 2 convert --json - -o -
+gives 2 convert - "$work/in/a.wav" -o "$work/x/"
+gives 2 convert --pitch=25 "$work/in/a.wav" -o "$work/x.wav"
+gives 1 convert --raw u8:8000 - -o "$work/x.wav"
 says "s16le:48000"
-expect 1 convert - -o "$work/x.wav"
+gives 1 convert - -o "$work/x.wav"
 says "standard input"
-expect 1 convert "$work/in/a.wav" -o /proc/none/x.wav
+gives 1 convert "$work/in/a.wav" -o /proc/none/x.wav
 mkdir "$work/empty"
-expect 2 convert -r "$work/empty" -o "$work/x/"
+gives 2 convert -r "$work/empty" -o "$work/x/"
 says "no sound file"
-expect 2 script -qec "$program convert -V birch '$work/in/a.wav' -o -" /dev/null
+gives 2 script -qec "$program convert -V birch '$work/in/a.wav' -o -" /dev/null
 check "no sound to a terminal" grep -q "is a terminal" "$work/out"
 
 # a bar with the time left, on a terminal only
@@ -184,7 +159,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$program" convert -V birch -j 1 -r "$work/many" \
     -o "$work/stopped/" 2>"$work/err" &
   pid=$!
-  for _ in $(seq 400); do [ -e "$work/stopped/1.wav" ] && break; sleep 0.05; done
+  wait_for 20 test -e "$work/stopped/1.wav"
   kill -"$signal" "$pid"
   wait "$pid"
   check "SIG$signal gives 1" test $? = 1
@@ -194,9 +169,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$program" convert -V birch -j 1 -r "$work/
     check "whole: $file" cmp "$file" "$work/long-out.wav"
   done
 done
-expect 0 convert -q --resume -r "$work/many" -o "$work/stopped/"
+gives 0 convert -q --resume -r "$work/many" -o "$work/stopped/"
 check "all is there" test "$(find "$work/stopped" -name '?.wav' | wc -l)" = 2
 check "no temporary file anywhere" test -z "$(find "$work" -name '*.part')"
 
-echo "[  PASSED  ] $passed test(s)."
-[ "$failed" = 0 ] || { echo "[  FAILED  ] $failed test(s)."; exit 1; }
+finish

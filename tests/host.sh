@@ -2,48 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The program as a user meets it: exit codes, where words go, files that stay whole.
-set -u
-program=${MEANWAVE_PROGRAM:?the program under test}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-# expect CODE WORDS-ON-STDERR COMMAND...: exit code, and text that standard error must hold ('' for silence)
-expect() {
-  local code=$1 words=$2
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" </dev/null
-  local got=$?
-  if [ "$got" != "$code" ] || { [ -n "$words" ] && ! grep -qF -- "$words" "$work/err"; } ||
-     { [ -z "$words" ] && [ -s "$work/err" ]; }; then
-    echo "FAILED: $* gave $got, wanted $code and '$words'; standard error:"
-    cat "$work/err"
-    failed=$((failed + 1))
-  else
-    passed=$((passed + 1))
-  fi
-}
-
-# holds TEXT: the last command's standard output has it
-holds() {
-  if grep -qF -- "$1" "$work/out"; then
-    passed=$((passed + 1))
-  else
-    echo "FAILED: standard output lacks '$1'"
-    failed=$((failed + 1))
-  fi
-}
+. "$(dirname "$0")/common.bash"
 
 # same A B yes|no: whether two files are to be equal
 same() {
   if cmp -s "$1" "$2"; then local equal=yes; else local equal=no; fi
-  if [ "$equal" = "$3" ]; then
-    passed=$((passed + 1))
-  else
-    echo "FAILED: $1 and $2 equal: $equal, wanted $3"
-    failed=$((failed + 1))
-  fi
+  check "$1 and $2 equal: $equal, wanted $3" test "$equal" = "$3"
 }
 
 expect 2 "usage: meanwave VERB" "$program"
@@ -67,7 +31,7 @@ holds '"name":"total","rtf":'
 expect 0 "" "$program" --man
 holds ".SS meanwave vocode"
 expect 0 "" "$program" --completion bash
-bash -n "$work/out" || { echo "FAILED: bash completion"; failed=$((failed + 1)); }
+check "bash completion" bash -n "$work/out"
 expect 0 "" "$program" --completion zsh
 holds "#compdef meanwave"
 
@@ -93,10 +57,9 @@ holds '"voice":"birch"'
 expect 2 "say what to do" "$program" voice
 expect 2 "say what to do" "$program" voice make "$work/in.wav"
 expect 3 "no voice.safetensors" env MEANWAVE_MODELS="$work" HOME="$work" XDG_DATA_HOME="$work" "$program" voice list
-[ "$(wc -l <"$work/err")" = 1 ] || { echo "FAILED: more than one line about a missing model"; failed=$((failed + 1)); }
-export XDG_CACHE_HOME="$work/cache"
+check "one line about a missing model" test "$(wc -l <"$work/err")" = 1
 expect 0 "" "$program" voice make -q "$work/in.wav" -o "$work/own.voice" --name own --consent "mine"
-[ "$(find "$work/cache" -name '*.voice' | wc -l)" = 1 ] || { echo "FAILED: the voice was not kept"; failed=$((failed + 1)); }
+check "the voice is kept" test "$(find "$work/cache" -name '*.voice' | wc -l)" = 1
 expect 1 "exists already" "$program" voice make "$work/in.wav" -o "$work/own.voice"
 expect 0 "who allowed its use" "$program" voice mix birch cedar -o "$work/mix.voice"
 expect 0 "" "$program" voice mix -q --share 0.2 "$work/own.voice" cedar -o "$work/mix2.voice"
@@ -125,11 +88,8 @@ expect 0 "" "$program" convert -q -y -V birch "$work/in.wav" -o "$work/v2.wav"
 same "$work/v1.wav" "$work/v2.wav" yes
 same "$work/v1.wav" "$work/v3.wav" no
 # 44100 frames of 32-bit float: the length of the input
-[ "$(stat -c %s "$work/v1.wav")" = "$(stat -c %s "$work/first.wav")" ] || {
-  echo "FAILED: the converted sound has another length"
-  failed=$((failed + 1))
-}
-[ -z "$(find "$work" -name '*.part')" ] || { echo "FAILED: a temporary file stayed"; failed=$((failed + 1)); }
+check "the length of the converted sound" \
+  test "$(stat -c %s "$work/v1.wav")" = "$(stat -c %s "$work/first.wav")"
+check "no temporary file stays" test -z "$(find "$work" -name '*.part')"
 
-echo "[  PASSED  ] $passed test(s)."
-[ "$failed" = 0 ] || { echo "[  FAILED  ] $failed test(s)."; exit 1; }
+finish

@@ -8,7 +8,9 @@ found RECORDED MADE     most half seconds of MADE are in the right channel of RE
 like A B                B holds A at some lag with a correlation above 0.95; prints the lag in ms
 """
 import array
+import itertools
 import math
+import operator
 import sys
 
 
@@ -61,10 +63,13 @@ def mono(path, step):
 
 
 def best_lag(a, b, lags):
+    power = sum(map(operator.mul, a, a))
+    powers = [0.0, *itertools.accumulate(map(operator.mul, b, b))]
+
     def likeness(lag):
-        part = b[lag:lag + len(a)]
-        power = math.sqrt(sum(x * x for x in part) * sum(x * x for x in a))
-        return sum(x * y for x, y in zip(a, part)) / power if power > 0 else 0.0
+        end = min(lag + len(a), len(b))
+        both = power * (powers[end] - powers[lag])
+        return sum(map(operator.mul, a, b[lag:end])) / math.sqrt(both) if both > 1e-12 else 0.0
     return max((likeness(lag), lag) for lag in lags)
 
 
@@ -78,7 +83,8 @@ def like(a, b):
     y, rate_b = mono(b, 1)
     if rate != rate_b:
         sys.exit("%d Hz and %d Hz" % (rate, rate_b))
-    begin = next(i for i, v in enumerate(x) if abs(v) > 0.02 * max(map(abs, x)))
+    soft = 0.02 * max(map(abs, x))
+    begin = next(i for i, v in enumerate(x) if abs(v) > soft)
     # loud pieces, so short that the drift of clocks plays no part; a busy machine may spoil some
     best = (0.0, 0)
     whole = envelope(y, rate)

@@ -2,28 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # meanwave presets, and the presets that are shipped: each is for a voice the default model has, or a sound it makes.
-set -u
-program=${MEANWAVE_PROGRAM:?the program under test}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export XDG_DATA_HOME="$work/data" XDG_CACHE_HOME="$work/cache" XDG_DATA_DIRS=/none
-passed=0
-failed=0
-
-check() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@"; then passed=$((passed + 1)); else echo "FAILED: $what"; failed=$((failed + 1)); fi
-}
-expect() { # CODE COMMAND...
-  local code=$1
-  shift
-  "$@" >"$work/out" 2>"$work/err" </dev/null
-  local got=$?
-  check "$* gave $got, wanted $code: $(cat "$work/err")" test "$got" = "$code"
-}
-says() { check "'$1' is not in: $(cat "$work/err")" grep -qF -- "$1" "$work/err"; }
-holds() { check "'$1' is not in: $(cat "$work/out")" grep -qF -- "$1" "$work/out"; }
+. "$(dirname "$0")/common.bash"
+export XDG_DATA_HOME="$work/data" XDG_DATA_DIRS=/none
 
 python3 - "$work/in.wav" <<'PY'
 import math, sys, wave
@@ -36,7 +16,7 @@ with wave.open(sys.argv[1], "wb") as file:
                               .to_bytes(2, "little", signed=True) for i in range(20000)))
 PY
 
-expect 0 "$program" presets list --json
+gives 0 "$program" presets list --json
 check "no broken preset is shipped: $(cat "$work/err")" test ! -s "$work/err"
 python3 - "$work/out" >"$work/names" <<'PY'
 import json, sys
@@ -53,7 +33,7 @@ check "at least eight voices" test "$(wc -l <"$work/names")" -ge 8
 check "at least thirty sounds" test "$(wc -l <"$work/sounds")" -ge 30
 check "no name twice" test -z "$(sort "$work/names" "$work/sounds" | uniq -d)"
 while read -r name; do
-  expect 0 "$program" presets render "$name" "$work/in.wav" -q -o "$work/voice-$name.wav"
+  gives 0 "$program" presets render "$name" "$work/in.wav" -q -o "$work/voice-$name.wav"
 done <"$work/names"
 check "no two sound alike" test "$(sha256sum "$work"/voice-*.wav | cut -d' ' -f1 | sort -u | wc -l)" = \
   "$(wc -l <"$work/names")"
@@ -62,9 +42,9 @@ check "no two sound alike" test "$(sha256sum "$work"/voice-*.wav | cut -d' ' -f1
 while read -r name; do
   "$program" presets show "$name" >"$work/sound-$name.preset"
   if grep -q '^loop = yes' "$work/sound-$name.preset"; then
-    expect 0 "$program" generate --preset "$name" --seconds 1 -q -o "$work/sound-$name.wav"
+    gives 0 "$program" generate --preset "$name" --seconds 1 -q -o "$work/sound-$name.wav"
   else
-    expect 0 "$program" presets render "$name" -q -o "$work/sound-$name.wav"
+    gives 0 "$program" presets render "$name" -q -o "$work/sound-$name.wav"
   fi
 done <"$work/sounds"
 python3 - "$work" "$work/sounds" >"$work/wrong" 2>&1 <<'PY'
@@ -83,43 +63,43 @@ PY
 check "name, samples, peak, level: $(cat "$work/wrong")" test ! -s "$work/wrong"
 
 # a preset and its options; options win
-expect 0 "$program" presets show duet
+gives 0 "$program" presets show duet
 holds "voice = maple"
 holds "mix = 0.5"
-expect 0 "$program" convert -q --preset duet "$work/in.wav" -o "$work/a.wav"
+gives 0 "$program" convert -q --preset duet "$work/in.wav" -o "$work/a.wav"
 check "render is convert" cmp "$work/a.wav" "$work/voice-duet.wav"
-expect 0 "$program" convert -q -V maple --mix 0.5 --gate -60 "$work/in.wav" -o "$work/b.wav"
+gives 0 "$program" convert -q -V maple --mix 0.5 --gate -60 "$work/in.wav" -o "$work/b.wav"
 check "a preset is its options" cmp "$work/a.wav" "$work/b.wav"
-expect 0 "$program" convert -q --preset duet --mix 1 "$work/in.wav" -o "$work/c.wav"
+gives 0 "$program" convert -q --preset duet --mix 1 "$work/in.wav" -o "$work/c.wav"
 check "options go before the preset" test ! "$(cmp "$work/a.wav" "$work/c.wav")" = ""
 
 # the user's own, with a voice beside it
 mkdir -p "$XDG_DATA_HOME/meanwave/presets/mine"
-expect 0 "$program" voice mix -q birch cedar --consent "nobody's" \
+gives 0 "$program" voice mix -q birch cedar --consent "nobody's" \
   -o "$XDG_DATA_HOME/meanwave/presets/mine/both.voice"
 printf 'about = Half and half\nvoice = both.voice\n' >"$XDG_DATA_HOME/meanwave/presets/mine/half.preset"
 printf 'prompt = rain\nseed = 7\n' >"$XDG_DATA_HOME/meanwave/presets/mine/drizzle.preset"
 printf 'voice = birch\nvolume = 3\n' >"$XDG_DATA_HOME/meanwave/presets/broken.preset"
-expect 0 "$program" presets list
+gives 0 "$program" presets list
 holds "Half and half"
 says "broken.preset, line 2: there is no key 'volume'"
-expect 0 "$program" presets render half "$work/in.wav" -q -o "$work/half.wav"
-expect 0 "$program" presets show drizzle --json
+gives 0 "$program" presets render half "$work/in.wav" -q -o "$work/half.wav"
+gives 0 "$program" presets show drizzle --json
 holds '"prompt":"rain","seed":7'
-expect 1 "$program" presets show nothing
+gives 1 "$program" presets show nothing
 says "there is no preset 'nothing'"
-expect 2 "$program" convert --preset drizzle "$work/in.wav" -o "$work/x.wav"
+gives 2 "$program" convert --preset drizzle "$work/in.wav" -o "$work/x.wav"
 says "the preset of a sound"
-expect 1 "$program" convert --preset broken "$work/in.wav" -o "$work/x.wav"
-expect 1 "$program" convert --preset /dev/null.preset "$work/in.wav" -o "$work/x.wav"
-expect 2 "$program" presets
-expect 2 "$program" presets render duet
+gives 1 "$program" convert --preset broken "$work/in.wav" -o "$work/x.wav"
+gives 1 "$program" convert --preset /dev/null.preset "$work/in.wav" -o "$work/x.wav"
+gives 2 "$program" presets
+gives 2 "$program" presets render duet
 says "say what it is to speak"
 
 # a sound on the small model of the golden values: a preset is its options
-golden=${MEANWAVE_TEST_DATA:-tests/data}/golden/sound
+golden=$data/golden/sound
 cat >"$XDG_DATA_HOME/meanwave/presets/mine/small.preset" <<END
-model = $(cd "$golden" && pwd)/sound.safetensors
+model = $golden/sound.safetensors
 prompt = $(sed -n 's/.*"prompt": *"\([^"]*\)".*/\1/p' "$golden/plain/config.json")
 seed = 7
 seconds = 0.5
@@ -128,16 +108,15 @@ loudness = -30
 END
 prompt=$(sed -n 's/^prompt = //p' "$XDG_DATA_HOME/meanwave/presets/mine/small.preset")
 small=(--vocoder "$golden/vocoder.safetensors" -q)
-expect 0 "$program" generate --preset small "${small[@]}" -o "$work/preset.wav"
-expect 0 "$program" generate --model "$golden/sound.safetensors" --prompt "$prompt" --seed 7 \
+gives 0 "$program" generate --preset small "${small[@]}" -o "$work/preset.wav"
+gives 0 "$program" generate --model "$golden/sound.safetensors" --prompt "$prompt" --seed 7 \
   --seconds 0.5 --loop --loudness -30 "${small[@]}" -o "$work/options.wav"
 check "a sound's preset is its options" cmp "$work/preset.wav" "$work/options.wav"
-expect 0 "$program" generate --preset small --seed 8 "${small[@]}" -o "$work/eight.wav"
+gives 0 "$program" generate --preset small --seed 8 "${small[@]}" -o "$work/eight.wav"
 check "options go before a sound's preset" test ! "$(cmp "$work/preset.wav" "$work/eight.wav")" = ""
-expect 2 "$program" generate --preset duet -o "$work/x.wav"
+gives 2 "$program" generate --preset duet -o "$work/x.wav"
 says "the preset of a voice"
-expect 2 "$program" presets render small "$work/in.wav" -o "$work/x.wav"
+gives 2 "$program" presets render small "$work/in.wav" -o "$work/x.wav"
 says "takes no recording"
 
-echo "[  PASSED  ] $passed test(s)."
-[ "$failed" = 0 ] || { echo "[  FAILED  ] $failed test(s)."; exit 1; }
+finish

@@ -205,6 +205,10 @@ static void a_thread_in_time_changes_no_bit(void **state)
   mw_live_look(l, &view);
   assert_int_equal(view.late, 0);
   assert_true(view.rtf > 0.0 && view.worst_ms > 0.0);
+  // the stages are most of it, and no more than it
+  double stages = view.encoder_rtf + view.decoder_rtf + view.vocoder_rtf;
+  assert_true(view.encoder_rtf > 0.0 && view.decoder_rtf > 0.0 && view.vocoder_rtf > 0.0);
+  assert_true(stages > 0.5 * view.rtf && stages <= view.rtf);
   assert_memory_equal(alone, threaded, frames * sizeof(float));
   // bypassed: the input itself
   size_t delay = mw_live_delay_frames(l);
