@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 mw_status voice_new(mw_voice **made, const mw_voice_model *m, size_t prompt_frames, mw_error *error)
 {
@@ -114,6 +115,23 @@ static bool ends_with(const char *text, const char *ending)
   return length >= want && strcmp(text + length - want, ending) == 0;
 }
 
+// Whether `what` names neither a file nor a voice of the model, but a .voice file where voices lie.
+static bool find_among_data(char *path, size_t size, const mw_voice_model *m, const char *what)
+{
+  char name[256];
+  char prefix[288];
+  bool whole = ends_with(what, ".voice");
+  if (strchr(what, '/') != NULL || access(what, F_OK) == 0) return false;
+  int length = snprintf(name, sizeof name, "%s%s", what, whole ? "" : ".voice");
+  snprintf(prefix, sizeof prefix, "voices.%s.", what);
+  if (length >= (int)sizeof name) return false;
+  if (!whole && m->decoder_file != NULL) {
+    weights_view own = weights_under(m->decoder_file, prefix);
+    if (weights_view_find(&own, "embedding") != NULL) return false;
+  }
+  return mw_find_voice(path, size, name, NULL) == MW_OK;
+}
+
 // Folds the voice and hands it over, or frees it.
 static mw_status finish(mw_voice **finished, mw_voice *v, const mw_voice_model *m, mw_status status,
                         mw_error *error)
@@ -129,9 +147,12 @@ static mw_status finish(mw_voice **finished, mw_voice *v, const mw_voice_model *
 mw_status mw_voice_open(mw_voice **opened, const mw_voice_model *m, const char *what,
                         const char *cache_folder, mw_error *error)
 {
+  char path[4096];
   mw_voice *v = NULL;
   mw_status status;
-  if (ends_with(what, ".voice"))
+  if (find_among_data(path, sizeof path, m, what))
+    status = voice_read(&v, m, path, error);
+  else if (ends_with(what, ".voice"))
     status = voice_read(&v, m, what, error);
   else if (m->folder[0] != '\0' || strpbrk(what, "./") != NULL)
     status = voice_listen(&v, m, what, cache_folder, error);

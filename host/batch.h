@@ -29,6 +29,8 @@ typedef struct {
 bool batch_add(batch *b, const char *input, const char *output, double weight);
 void batch_free(batch *b);
 
+unsigned batch_processors(void); // that this process may use
+
 // Runs all; prints a note (or with --json an object) for each, then what failed. An exit code.
 int batch_run(batch *b);
 

@@ -100,9 +100,9 @@ static int run(const arguments *a)
   mw_error error;
   for (size_t i = 0; a->file_count == 1 && i < sizeof benches / sizeof benches[0]; i++) {
     if (strcmp(a->files[0], benches[i].name) != 0) continue;
-    if (benches[i].run(a, &error) == MW_OK) return EXIT_GOOD;
-    report_error("%s", error.text);
-    return EXIT_FAILED;
+    mw_status status = benches[i].run(a, &error);
+    int code = report_status(status, &error);
+    return status == MW_ERROR_ARGUMENT ? EXIT_USAGE : code;
   }
   report_error("say what to measure: meanwave bench kernels|sound|voice");
   return EXIT_USAGE;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 static const option options[] = {
     TARGET_OPTIONS,
+    {"input", 'i', OPTION_FILE, "FILE", "what is converted; the same as by position", 0, 0},
     {"output", 'o', OPTION_TEXT, "PLACE",
      "a file (.wav, .flac, .aiff, .ogg), a folder (DIR/) or - for standard output", 0, 0},
     CONTROL_OPTIONS,
@@ -79,13 +79,6 @@ static const char *find_misuse(const arguments *a, size_t count, const char *out
   return NULL;
 }
 
-// That this process may use.
-static double count_processors(void)
-{
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 static int convert_all(batch *b, order *o, const arguments *a, const char *voice,
                        const mw_preset *preset)
 {
@@ -128,7 +121,7 @@ int convert_files(const arguments *a, const char *const *files, size_t count,
   o.how.raw = arguments_text(a, "raw", NULL);
   o.how.controls = preset != NULL ? preset->controls : MW_VOICE_CONTROLS;
   read_controls(&o.how.controls, a);
-  batch b = {.jobs = (size_t)arguments_number(a, "jobs", count_processors()),
+  batch b = {.jobs = (size_t)arguments_number(a, "jobs", batch_processors()),
              .skip_made = arguments_has(a, "resume"),
              .what = "converting",
              .work = convert_one,

@@ -48,7 +48,8 @@ static const option options[] = {
     {"prompts", 0, OPTION_TEXT, "FILE", "prompts, one a line; - for standard input", 0, 0},
     {"shard", 0, OPTION_TEXT, "I/N", "makes only the I-th of N shares of all sounds", 0, 0},
     {"resume", 0, OPTION_FLAG, NULL, "leave out what an earlier run has made", 0, 0},
-    {"threads", 'j', OPTION_WHOLE, "N", "(default: one for each core)", 1, 64},
+    {"jobs", 0, OPTION_WHOLE, "N", "sounds at once (default 1)", 1, 64},
+    {"threads", 'j', OPTION_WHOLE, "N", "of each sound (default: one for each core)", 1, 64},
     {"model", 'm', OPTION_TEXT, "PATH",
      "a sound bundle, a folder of published files, or a transformer in one", 0, 0},
     {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0},
@@ -261,7 +262,7 @@ int generate_sounds(const arguments *a, const mw_preset *preset)
     report_error("%s", misuse);
     return EXIT_USAGE;
   }
-  batch b = {.jobs = 1,
+  batch b = {.jobs = (size_t)arguments_number(a, "jobs", 1),
              .skip_made = arguments_has(a, "resume"),
              .what = "generating",
              .work = generate_one,
@@ -275,6 +276,8 @@ int generate_sounds(const arguments *a, const mw_preset *preset)
                   .shards = 1};
   read_wish(&o.wish, a, preset);
   read_finish(&o.finish, a, preset);
+  if (b.jobs > 1 && o.wish.threads == 0) // the processors are shared out
+    o.wish.threads = b.jobs < batch_processors() ? batch_processors() / (unsigned)b.jobs : 1;
   int code = EXIT_USAGE;
   if (!sound_list_shard(&l, arguments_text(a, "shard", "1/1")))
     report_error("--shard wants the share and their number, as 1/8 to 8/8");

@@ -27,11 +27,22 @@ static void print_version(void)
   printf("licence: GPL-3.0-or-later\n");
 }
 
+static const verb *find_verb(const char *name)
+{
+  for (size_t i = 0; verbs[i] != NULL; i++)
+    if (strcmp(name, verbs[i]->name) == 0) return verbs[i];
+  return NULL;
+}
+
 static int run_general(int count, char **words)
 {
+  const verb *asked = count == 3 ? find_verb(words[2]) : NULL;
   if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ||
       strcmp(words[1], "help") == 0) {
-    print_overview(stdout);
+    if (asked != NULL)
+      options_help(stdout, asked);
+    else
+      print_overview(stdout);
   } else if (strcmp(words[1], "--version") == 0) {
     print_version();
   } else if (strcmp(words[1], "--man") == 0) {
@@ -77,7 +88,6 @@ int main(int count, char **words)
     print_overview(stderr);
     return EXIT_USAGE;
   }
-  for (size_t i = 0; verbs[i] != NULL; i++)
-    if (strcmp(words[1], verbs[i]->name) == 0) return run_verb(verbs[i], count - 2, words + 2);
-  return run_general(count, words);
+  const verb *v = find_verb(words[1]);
+  return v != NULL ? run_verb(v, count - 2, words + 2) : run_general(count, words);
 }

@@ -15,7 +15,7 @@ typedef struct {
   uint64_t xruns;
   unsigned rate_hz;
   size_t delay_frames; // 0: nothing runs
-  double device_ms; // the whole delay in its parts
+  double device_ms;    // the whole delay in its parts
   double ring_ms;
   double chunk_ms;
   double look_ahead_ms;

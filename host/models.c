@@ -4,6 +4,7 @@
 // meanwave models import FILES... -o NAME   one bundle of them
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "meanwave.h"
@@ -30,14 +31,9 @@ static void print_problem(void *context, const char *line)
   report_note("%s", line);
 }
 
-// Metadata may hold anything; a line stays one line.
 static void print_entry(const char *key, const char *value)
 {
-  char line[2048];
-  snprintf(line, sizeof line, "%s", value);
-  for (char *c = line; *c != '\0'; c++)
-    if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
-  report_result("%s: %s", key, line);
+  report_result("%s: %s", key, value);
 }
 
 static void print_summary(const mw_model_file *file, size_t bytes)
@@ -100,6 +96,14 @@ static bool read_type(const char *text, mw_weight_type *type)
   return false;
 }
 
+// Then what could not be read or written is the bundle.
+static bool all_readable(const mw_model_import *wish)
+{
+  for (size_t i = 0; i < wish->count; i++)
+    if (access(wish->paths[i], R_OK) != 0) return false;
+  return true;
+}
+
 static int import(const arguments *a)
 {
   mw_model_import wish = {
@@ -122,9 +126,12 @@ static int import(const arguments *a)
   mw_status status = mw_models_import(&wish, &error);
   if (status != MW_OK) {
     report_error("%s", error.text);
-    return exit_code(status);
+    return status == MW_ERROR_IO && all_readable(&wish) ? EXIT_FAILED : exit_code(status);
   }
   report_note("wrote %s", wish.output);
+  report_begin();
+  report_text("output", wish.output);
+  report_end();
   return EXIT_GOOD;
 }
 

@@ -38,6 +38,10 @@ static const option *find_short(const verb *v, char letter)
 static bool store_value(arguments *a, const option *o, const char *text, char *line, size_t size)
 {
   double number = 0.0;
+  if (o->kind == OPTION_FILE) {
+    a->files[a->file_count++] = text;
+    return true;
+  }
   if (a->given_count == OPTION_LIMIT) {
     snprintf(line, size, "too many options");
     return false;
@@ -47,7 +51,7 @@ static bool store_value(arguments *a, const option *o, const char *text, char *l
     number = strtod(text, &end);
     bool whole = o->kind == OPTION_NUMBER || number == floor(number);
     if (end == text || *end != '\0' || !whole || !(number >= o->least && number <= o->most)) {
-      snprintf(line, size, "--%s wants a %snumber from %g to %g, not '%s'", o->name,
+      snprintf(line, size, "--%s wants a %snumber from %.10g to %.10g, not '%s'", o->name,
                o->kind == OPTION_WHOLE ? "whole " : "", o->least, o->most, text);
       return false;
     }
@@ -149,7 +153,8 @@ static void help_options(FILE *out, const option *table)
 
 void options_help(FILE *out, const verb *v)
 {
-  fprintf(out, "usage: meanwave %s [options] %s\n%s\n\n", v->name, v->usage, v->summary);
+  fprintf(out, "usage: meanwave %s [options]%s%s\n%s\n\n", v->name, v->usage[0] != '\0' ? " " : "",
+          v->usage, v->summary);
   help_options(out, v->options);
   help_options(out, common_options);
 }
@@ -181,23 +186,55 @@ void options_man_page(FILE *out, const verb *const *verbs)
       "readable, 4 no such audio device\n");
 }
 
+// What a verb can be told to do, from its usage: the lower-case words in it ("list", "show").
+static void print_actions(FILE *out, const verb *v)
+{
+  const char *between = "";
+  for (const char *at = v->usage; *at != '\0'; at += strspn(at, " |")) {
+    size_t length = strcspn(at, " |");
+    if (strspn(at, "abcdefghijklmnopqrstuvwxyz") == length) {
+      fprintf(out, "%s%.*s", between, (int)length, at);
+      between = " ";
+    }
+    at += length;
+  }
+}
+
 void options_bash_completion(FILE *out, const verb *const *verbs)
 {
-  fprintf(out, "_meanwave()\n{\n  local word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+  fprintf(out, "_meanwave()\n{\n  local word=\"${COMP_WORDS[COMP_CWORD]}\" options actions=\n"
                "  if [ \"$COMP_CWORD\" = 1 ]; then\n    COMPREPLY=($(compgen -W \"");
   for (size_t i = 0; verbs[i] != NULL; i++) fprintf(out, "%s%s", i > 0 ? " " : "", verbs[i]->name);
   fprintf(out, "\" -- \"$word\"))\n    return\n  fi\n  case \"${COMP_WORDS[1]}\" in\n");
   for (size_t i = 0; verbs[i] != NULL; i++) {
-    fprintf(out, "  %s) local options=\"", verbs[i]->name);
+    fprintf(out, "  %s) options=\"", verbs[i]->name);
     for (const option *o = verbs[i]->options; o->name != NULL; o++) fprintf(out, "--%s ", o->name);
     for (const option *o = common_options; o->name != NULL; o++)
       fprintf(out, "--%s%s", o->name, o[1].name != NULL ? " " : "");
+    fprintf(out, "\" actions=\"");
+    print_actions(out, verbs[i]);
     fprintf(out, "\" ;;\n");
   }
-  fprintf(out, "  esac\n  case \"$word\" in\n"
-               "  -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
-               "  *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n  esac\n}\n"
-               "complete -o filenames -F _meanwave meanwave\n");
+  fprintf(out,
+          "  esac\n  case \"$COMP_CWORD$word\" in\n"
+          "  *-*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
+          "  *) [ \"$COMP_CWORD\" != 2 ] || COMPREPLY=($(compgen -W \"$actions\" -- \"$word\"))\n"
+          "    [ -n \"${COMPREPLY[*]}\" ] || mapfile -t COMPREPLY < <(compgen -f -- \"$word\") ;;\n"
+          "  esac\n}\n"
+          "complete -o filenames -F _meanwave meanwave\n");
+}
+
+// Between single quotes, in square brackets.
+static void print_zsh_text(FILE *out, const char *text)
+{
+  for (; *text != '\0'; text++) {
+    if (*text == '\'')
+      fputs("'\\''", out);
+    else if (*text == '[' || *text == ']' || *text == '\\')
+      fprintf(out, "\\%c", *text);
+    else
+      fputc(*text, out);
+  }
 }
 
 void options_zsh_completion(FILE *out, const verb *const *verbs)
@@ -206,15 +243,20 @@ void options_zsh_completion(FILE *out, const verb *const *verbs)
   for (size_t i = 0; verbs[i] != NULL; i++)
     fprintf(out, "%s'%s:%s'", i > 0 ? " " : "", verbs[i]->name, verbs[i]->summary);
   fprintf(out, ")\nif (( CURRENT == 2 )); then\n  _describe verb verbs\n  return\nfi\n"
-               "case ${words[2]} in\n");
+               "shift words\n(( CURRENT-- ))\ncase ${words[1]} in\n");
   for (size_t i = 0; verbs[i] != NULL; i++) {
     fprintf(out, "%s) _arguments", verbs[i]->name);
     const option *tables[2] = {verbs[i]->options, common_options};
     for (int t = 0; t < 2; t++)
-      for (const option *o = tables[t]; o->name != NULL; o++)
-        fprintf(out, " '--%s[%s]%s%s%s'", o->name, o->help, o->value != NULL ? ":" : "",
-                o->value != NULL ? o->value : "", o->value != NULL ? ":_files" : "");
-    fprintf(out, " '*:file:_files' ;;\n");
+      for (const option *o = tables[t]; o->name != NULL; o++) {
+        fprintf(out, " '--%s[", o->name);
+        print_zsh_text(out, o->help);
+        fprintf(out, "]%s%s%s'", o->value != NULL ? ":" : "", o->value != NULL ? o->value : "",
+                o->value != NULL ? ":_files" : "");
+      }
+    fprintf(out, " '1:what:{compadd -- ");
+    print_actions(out, verbs[i]);
+    fprintf(out, "; _files}' '*:file:_files' ;;\n");
   }
   fprintf(out, "esac\n");
 }

@@ -17,7 +17,8 @@ enum {
   EXIT_DEVICE = 4, // no such audio device
 };
 
-typedef enum { OPTION_FLAG, OPTION_TEXT, OPTION_WHOLE, OPTION_NUMBER } option_kind;
+// OPTION_FILE: its value is one more argument that is no option, in its place among them.
+typedef enum { OPTION_FLAG, OPTION_TEXT, OPTION_FILE, OPTION_WHOLE, OPTION_NUMBER } option_kind;
 
 typedef struct {
   const char *name; // long form without dashes; NULL ends a table

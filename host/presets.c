@@ -4,6 +4,7 @@
 // meanwave presets show NAME...                  what is in them
 // meanwave presets render NAME -o PLACE          a sound
 // meanwave presets render NAME FILE... -o PLACE  recordings in a voice
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "report.h"
 
 static const option options[] = {
+    {"input", 'i', OPTION_FILE, "FILE", "render: a recording; the same as by position", 0, 0},
     {"output", 'o', OPTION_TEXT, "PLACE",
      "render: a file, a folder (DIR/) or - for standard output", 0, 0},
     {"recursive", 'r', OPTION_FLAG, NULL, "render: take the sound files of folders and below", 0,
@@ -27,22 +29,81 @@ static const char *kind_of(const mw_preset *p)
   return p->kind == MW_PRESET_VOICE ? "voice" : "sound";
 }
 
-static void say_in_list(void *context, const char *path, const mw_preset *p, const char *problem)
+// ---- the list, in the order of kinds, groups and names ----
+
+typedef struct {
+  mw_preset preset;
+  char *path;
+} listed;
+
+typedef struct {
+  listed *rows;
+  size_t count;
+  bool failed;
+} listing;
+
+static void collect(void *context, const char *path, const mw_preset *p, const char *problem)
 {
-  (void)context;
+  listing *l = context;
   if (p == NULL) {
     report_note("%s", problem);
     return;
   }
-  report_result("%-5s  %-20s %s", kind_of(p), p->name, p->about);
+  listed *rows = realloc(l->rows, (l->count + 1) * sizeof *rows);
+  if (rows != NULL) {
+    l->rows = rows;
+    rows[l->count].preset = *p;
+    rows[l->count].path = strdup(path);
+  }
+  l->failed = l->failed || rows == NULL || rows[l->count].path == NULL;
+  l->count += rows != NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+  const mw_preset *x = &((const listed *)a)->preset;
+  const mw_preset *y = &((const listed *)b)->preset;
+  if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+  int groups = strcmp(x->group, y->group);
+  return groups != 0 ? groups : strcmp(x->name, y->name);
+}
+
+static void say_row(const listed *row, const listed *before)
+{
+  const mw_preset *p = &row->preset;
+  if (before == NULL || before->preset.kind != p->kind ||
+      strcmp(before->preset.group, p->group) != 0)
+    report_result("%ss%s%s", kind_of(p), p->group[0] != '\0' ? ": " : "", p->group);
+  report_result("  %-20s %s", p->name, p->about);
   report_begin();
   report_text("kind", kind_of(p));
   report_text("name", p->name);
   report_text("group", p->group);
   report_text("about", p->about);
-  report_text("path", path);
+  report_text("path", row->path);
   report_end();
 }
+
+static int list_all(void)
+{
+  mw_error error;
+  listing l = {0};
+  mw_status status = mw_presets_list(collect, &l, &error);
+  int code = report_status(status, &error);
+  if (l.failed) {
+    report_error("out of memory");
+    code = EXIT_FAILED;
+  }
+  if (code == EXIT_GOOD && l.count > 0) {
+    qsort(l.rows, l.count, sizeof *l.rows, compare);
+    for (size_t i = 0; i < l.count; i++) say_row(&l.rows[i], i > 0 ? &l.rows[i - 1] : NULL);
+  }
+  for (size_t i = 0; i < l.count; i++) free(l.rows[i].path);
+  free(l.rows);
+  return code;
+}
+
+// ---- one of them ----
 
 static void say_text(const char *key, const char *value)
 {
@@ -53,7 +114,7 @@ static void say_text(const char *key, const char *value)
 
 static void say_number(const char *key, double value)
 {
-  report_result("%s = %g", key, value);
+  report_result(value == floor(value) ? "%s = %.0f" : "%s = %g", key, value);
   report_number(key, value);
 }
 
@@ -120,10 +181,8 @@ static int render(const arguments *a)
 
 static int run(const arguments *a)
 {
-  mw_error error;
   const char *action = a->file_count > 0 ? a->files[0] : "";
-  if (strcmp(action, "list") == 0 && a->file_count == 1)
-    return report_status(mw_presets_list(say_in_list, NULL, &error), &error);
+  if (strcmp(action, "list") == 0 && a->file_count == 1) return list_all();
   if (strcmp(action, "show") == 0 && a->file_count > 1) return show_all(a);
   if (strcmp(action, "render") == 0 && a->file_count > 1) return render(a);
   report_error(

@@ -61,13 +61,24 @@ bool report_verbose(void)
   return settings.verbose;
 }
 
+// What is printed may come from a file: a line stays one, and a terminal is told nothing by it.
+static void print_line(FILE *out, const char *before, const char *format, va_list values)
+    __attribute__((format(printf, 3, 0)));
+
+static void print_line(FILE *out, const char *before, const char *format, va_list values)
+{
+  char line[8192];
+  vsnprintf(line, sizeof line, format, values);
+  for (char *c = line; *c != '\0'; c++)
+    if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+  fprintf(out, "%s%s\n", before, line);
+}
+
 void report_error(const char *format, ...)
 {
   va_list values;
   va_start(values, format);
-  fputs("meanwave: ", talk());
-  vfprintf(talk(), format, values);
-  fputc('\n', talk());
+  print_line(talk(), "meanwave: ", format, values);
   va_end(values);
 }
 
@@ -83,8 +94,7 @@ void report_note(const char *format, ...)
   if (settings.quiet) return;
   va_list values;
   va_start(values, format);
-  vfprintf(talk(), format, values);
-  fputc('\n', talk());
+  print_line(talk(), "", format, values);
   va_end(values);
 }
 
@@ -93,8 +103,7 @@ void report_result(const char *format, ...)
   if (settings.json) return;
   va_list values;
   va_start(values, format);
-  vprintf(format, values);
-  putchar('\n');
+  print_line(stdout, "", format, values);
   va_end(values);
 }
 

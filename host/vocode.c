@@ -4,6 +4,7 @@
 #include "report.h"
 
 static const option options[] = {
+    {"input", 'i', OPTION_FILE, "FILE", "what is vocoded; the same as by position", 0, 0},
     {"output", 'o', OPTION_TEXT, "FILE", "where the result goes (.wav, .flac, .aiff, .ogg)", 0, 0},
     {"model", 'm', OPTION_TEXT, "FILE", "a vocoder: our bundle or vocos.pt", 0, 0},
     {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
@@ -27,7 +28,13 @@ static int run(const arguments *a)
   }
   if (status == MW_OK)
     status = mw_copy_synthesis(model, a->files[0], output, arguments_has(a, "yes"), &error);
-  if (status == MW_OK) report_note("%s", output);
+  if (status == MW_OK) {
+    report_note("%s", output);
+    report_begin();
+    report_text("input", a->files[0]);
+    report_text("output", output);
+    report_end();
+  }
   return report_status(status, &error);
 }
 

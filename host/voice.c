@@ -78,6 +78,11 @@ static mw_status write_voice(const mw_voice *voice, const arguments *a, mw_error
   mw_status status = mw_voice_save(voice, output, name, consent, arguments_has(a, "yes"), error);
   if (status != MW_OK) return status;
   report_note("%s: '%s', %.1f s of reference", output, name, mw_voice_seconds(voice));
+  report_begin();
+  report_text("output", output);
+  report_text("name", name);
+  report_number("reference_s", mw_voice_seconds(voice));
+  report_end();
   if (consent == NULL && mw_voice_consent(voice)[0] == '\0')
     report_note("a voice belongs to a person: note with --consent who allowed its use");
   return MW_OK;

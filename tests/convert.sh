@@ -119,6 +119,33 @@ assert all(abs(a / 65536 - b) < 1e-6 for a, b in zip(source, half))
 assert not any(gated)
 PY
 
+# MeanVC 2 runs as many steps as published, two, unless told otherwise
+small=$data/golden/meanvc/e2e_v2_40ms
+mkdir "$work/second"
+ln -s "$small/model.safetensors" "$work/second/meanvc2_40ms_40ms.safetensors"
+ln -s "$small/fastu2pp.pt" "$work/second/fastu2pp_80ms.pt"
+ln -s "$small/vocos.pt" "$work/second/vocos.pt"
+python3 - "$work/second/small.voice" <<'PY'
+import hashlib, json, struct, sys
+values = [0.1 * i for i in range(16)], [0.5] * (50 * 80)
+header = {"__metadata__": {"format": "meanwave-voice-1", "name": "small", 
+                           "speaker_space": hashlib.sha256(struct.pack("<Q", 16)).hexdigest()},
+          "embedding": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]},
+          "prompt": {"dtype": "F32", "shape": [50, 80], "data_offsets": [64, 64 + 16000]}}
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
+with open(sys.argv[1], "wb") as file:
+    file.write(struct.pack("<Q", len(text)) + text)
+    for part in values:
+        file.write(struct.pack("<%df" % len(part), *part))
+PY
+for steps in "" "--steps 2" "--steps 1"; do
+  gives 0 "$program" convert -q --model "$work/second" -V "$work/second/small.voice" $steps \
+    "$work/in/a.wav" -o "$work/second/out${steps#--steps }.wav"
+done
+check "two steps" cmp "$work/second/out.wav" "$work/second/out2.wav"
+check "one is not two" test ! "$(cmp "$work/second/out1.wav" "$work/second/out2.wav")" = ""
+
 # wrong use: one line, exit code 2
 gives 2 convert "$work/in/a.wav" "$work/in/deep/b.wav" -o "$work/x.wav"
 says "many inputs want a folder"

@@ -63,6 +63,8 @@ for share in 1 2 3 4; do
   expect 0 "" generate --prompts "$work/list.txt" -t 0.1 -n 2 -f flac --shard $share/4 -o "$work/shares/"
 done
 check "shares are not the whole" diff -r "$work/all" "$work/shares"
+expect 0 "" generate --prompts "$work/list.txt" -t 0.1 -n 2 -f flac --jobs 3 -o "$work/jobs/"
+check "sounds made at once are not the same" diff -r "$work/all" "$work/jobs"
 rm "$work/all/2-distant-thunder-43.flac"
 expect 0 "1 done, 5 skipped, 0 failed" loudly --prompts "$work/list.txt" -t 0.1 -n 2 -f flac --resume -o "$work/all/"
 expect 0 "" generate --json --prompts "$work/list.txt" -t 0.1 -n 2 -f flac -y -o "$work/all/"

@@ -25,7 +25,7 @@ expect 2 "wants a whole number" "$program" bench kernels --repeat=many
 expect 2 "say what goes where" "$program" vocode
 expect 1 "none.wav" "$program" vocode "$work/none.wav" -o "$work/x.wav"
 expect 3 "no vocoder.safetensors" env MEANWAVE_MODELS="$work" HOME="$work" XDG_DATA_HOME="$work" "$program" vocode a -o b.wav
-expect 1 "no size 'huge'" "$program" bench voice --size huge
+expect 2 "no size 'huge'" "$program" bench voice --size huge
 expect 0 "" "$program" bench voice --size default --repeat 5 --json
 holds '"name":"total","rtf":'
 expect 0 "" "$program" --man
@@ -34,6 +34,29 @@ expect 0 "" "$program" --completion bash
 check "bash completion" bash -n "$work/out"
 expect 0 "" "$program" --completion zsh
 holds "#compdef meanwave"
+! command -v zsh >/dev/null || check "zsh completion" zsh -n "$work/out"
+expect 0 "" "$program" help live
+holds "--virtual-mic"
+# completes WORDS WORD...: what bash would offer for the last word
+completes() {
+  local wanted=$1
+  shift
+  check "completion of $*: $(complete_words "$@")" test "$(complete_words "$@")" = "$wanted"
+}
+complete_words() {
+  (. <("$program" --completion bash)
+   cd "$work"
+   COMP_WORDS=(meanwave "$@") COMP_CWORD=$#
+   _meanwave
+   printf '%s;' "${COMPREPLY[@]}")
+}
+: >"$work/two words"
+completes "devices;" de
+completes "show;" presets sh
+completes "info;import;" models i
+completes "--recursive;" convert --rec
+completes "--record;" live --rec
+completes "two words;" convert tw
 
 # two seconds of noise as a WAV: 44-byte header, 16 bit, 22050 Hz, mono
 {
@@ -70,6 +93,14 @@ holds "source: sha256"
 expect 0 "" "$program" voice show --json "$work/own.voice"
 holds '"name":"own","reference_s":2'
 expect 3 "there is no voice" "$program" voice show nobody
+# a voice in the user's data has a name; a name in a file tells a terminal nothing
+export XDG_DATA_HOME="$work/data"
+mkdir -p "$work/data/meanwave/voices"
+"$program" voice make -q "$work/in.wav" -o "$work/data/meanwave/voices/anna.voice" --name $'\e[31manna'
+expect 0 "" "$program" voice show anna anna.voice
+holds "name: ?[31manna"
+expect 0 "" "$program" convert -q --voice anna -i "$work/in.wav" -o "$work/anna.wav"
+check "a voice of the user's data" test -s "$work/anna.wav"
 expect 2 "from 0 to 1" "$program" voice mix --share 2 birch cedar -o "$work/mix3.voice"
 expect 1 "silen" "$program" voice make "$work/silent.wav" -o "$work/silent.voice"
 expect 2 "say what becomes what" "$program" convert "$work/in.wav"

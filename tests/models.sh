@@ -18,7 +18,7 @@ gives 0 "$program" models info "$work/a.mw"
 holds "licence: CC0 1.0"
 holds "name: Two parts"
 holds "parts: vocoder=vocos-16k decoder=meanvc"
-gives 3 "$program" models import "$small/vocos/vocos.pt" -o "$work/a.mw"
+gives 1 "$program" models import "$small/vocos/vocos.pt" -o "$work/a.mw"
 says "-y replaces it"
 gives 0 "$program" models import "$small/vocos/vocos.pt" -o "$work/a.mw" -y
 
@@ -30,8 +30,9 @@ head -c 1000 "$small/vocos/vocos.pt" >"$work/cut.pt"
 gives 3 "$program" models info "$work/cut.pt"
 says "download"
 gives 3 "$program" models import "$work/cut.pt" -o "$work/b.mw"
+gives 3 "$program" models import "$work/none.pt" -o "$work/b.mw"
 # a disk without room: told, and nothing is left
-(ulimit -f 16; trap '' XFSZ; gives 3 "$program" models import "$small/dit_single/dit.safetensors" -o "$work/b.mw"
+(ulimit -f 16; trap '' XFSZ; gives 1 "$program" models import "$small/dit_single/dit.safetensors" -o "$work/b.mw"
  [ "$failed" = 0 ]) || bad "a full disk"
 # killed at any moment: the old file or the whole new one
 before=$(sha256sum <"$work/a.mw")

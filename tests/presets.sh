@@ -82,8 +82,13 @@ printf 'prompt = rain\nseed = 7\n' >"$XDG_DATA_HOME/meanwave/presets/mine/drizzl
 printf 'voice = birch\nvolume = 3\n' >"$XDG_DATA_HOME/meanwave/presets/broken.preset"
 gives 0 "$program" presets list
 holds "Half and half"
+check "listed by group" test "$(grep -c "^sounds: nature" "$work/out")" = 1
 says "broken.preset, line 2: there is no key 'volume'"
 gives 0 "$program" presets render half "$work/in.wav" -q -o "$work/half.wav"
+printf 'prompt = rain\nseed = 4294967295\n' >"$XDG_DATA_HOME/meanwave/presets/mine/last.preset"
+gives 0 "$program" presets show last duet
+holds "seed = 4294967295"
+holds "mix = 0.5"
 gives 0 "$program" presets show drizzle --json
 holds '"prompt":"rain","seed":7'
 gives 1 "$program" presets show nothing
