@@ -62,4 +62,14 @@ struct asr_encoder {
   asr_norm after_norm;
 };
 
+// What a stream remembers of a layer, to compare with the official caches. Those hold what goes
+// into the convolution, [kernel - 1, d]; here it is what its gated unit made of it.
+typedef struct {
+  size_t count;
+  const float *keys;   // [count, d], without their positions
+  const float *values; // [count, d]
+  const float *gated;  // [kernel - 1, d]
+} asr_memory;
+asr_memory asr_remembered(const asr_state *s, size_t layer);
+
 #endif

@@ -316,3 +316,13 @@ size_t asr_run(asr_state *s, const float *fbank, size_t frames, size_t kept, flo
   s->position += kept;
   return t;
 }
+
+asr_memory asr_remembered(const asr_state *s, size_t layer)
+{
+  const asr_encoder *e = s->e;
+  size_t first = layer * 3 * s->chunk * e->d;
+  return (asr_memory){.count = s->cached,
+                      .keys = s->keys + first,
+                      .values = s->values + first,
+                      .gated = s->gated + layer * (e->kernel - 1 + s->chunk) * e->d};
+}

@@ -63,4 +63,12 @@ struct flow_vc_schedule {
   float *modulations; // [steps, row]: 6 dim a block, then scale and shift; scales have 1 added
 };
 
+// What a stream remembers of a block, to compare with the official caches.
+typedef struct {
+  size_t count;
+  const float *keys;   // [count, inner], normalised, before rotation
+  const float *values; // [count, inner]
+} flow_vc_memory;
+flow_vc_memory flow_vc_remembered(const flow_vc_state *s, size_t block);
+
 #endif

@@ -321,3 +321,9 @@ void flow_vc_chunk(flow_vc_state *s, const flow_vc_voice *v, const float *conten
     s->has_previous = true;
   }
 }
+
+flow_vc_memory flow_vc_remembered(const flow_vc_state *s, size_t block)
+{
+  const block_state *b = &s->blocks[block];
+  return (flow_vc_memory){.count = b->history, .keys = b->keys, .values = b->values};
+}

@@ -19,6 +19,9 @@ typedef struct {
 // relative to the array's largest magnitude, which must not exceed `tolerance`.
 void golden_compare(golden_run *run, const char *file, const float *values, size_t count,
                     double tolerance);
+// The same with `wanted` [count] that no file holds.
+void golden_compare_values(golden_run *run, const char *name, const float *values,
+                           const float *wanted, size_t count, double tolerance);
 // An input: false (and the run has failed) when it cannot be read.
 bool golden_input(golden_run *run, npy *array, const char *file);
 // The run has failed for another reason, told in one line.

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow_vc.h"
+#include "flow_vc_internal.h"
 #include "golden.h"
 
 static weights *open_checkpoint(golden_run *run, const char *name)
@@ -136,8 +136,33 @@ void golden_decoder_single(golden_run *run)
   close_decoder(&d);
 }
 
+// Behind chunk 6, counted from 0, of all blocks as the official cache has them: [blocks, heads,
+// positions, head size].
+static void compare_history(golden_run *run, const flow_vc *f, const flow_vc_state *s)
+{
+  size_t count = flow_vc_remembered(s, 0).count;
+  size_t heads = f->inner / f->head_size;
+  size_t all = f->depth * f->inner * count;
+  float *keys = malloc((all + 1) * sizeof(float));
+  float *values = malloc((all + 1) * sizeof(float));
+  size_t at = 0;
+  for (size_t b = 0; b < f->depth; b++) {
+    flow_vc_memory m = flow_vc_remembered(s, b);
+    for (size_t h = 0; h < heads; h++)
+      for (size_t i = 0; i < count; i++, at += f->head_size) {
+        size_t from = i * f->inner + h * f->head_size;
+        memcpy(keys + at, m.keys + from, f->head_size * sizeof(float));
+        memcpy(values + at, m.values + from, f->head_size * sizeof(float));
+      }
+  }
+  golden_compare(run, "kv_k_after6.npy", keys, all, 5e-4);
+  golden_compare(run, "kv_v_after6.npy", values, all, 5e-4);
+  free(keys);
+  free(values);
+}
+
 static void compare_stream(golden_run *run, const decoder *d, const npy *noise, size_t steps,
-                           size_t frames, const char *file)
+                           size_t frames, const char *file, bool histories)
 {
   flow_vc_schedule *schedule = NULL;
   flow_vc_state *state = NULL;
@@ -145,6 +170,8 @@ static void compare_stream(golden_run *run, const decoder *d, const npy *noise, 
   size_t chunk = flow_vc_chunk_frames(d->f);
   size_t bins = flow_vc_mel(d->f);
   float *mel = malloc(frames * bins * sizeof(float));
+  float *lengths = calloc(frames / chunk + 1, sizeof(float));
+  size_t chunks = 0;
   flow_vc_published_times(d->f, times, steps);
   if (flow_vc_schedule_new(&schedule, d->f, times, steps, NULL) == MW_OK &&
       flow_vc_state_new(&state, d->f, schedule, d->prompt.shape[0], NULL) == MW_OK) {
@@ -152,7 +179,10 @@ static void compare_stream(golden_run *run, const decoder *d, const npy *noise, 
       flow_vc_chunk(state, d->voice, d->content.values + i * flow_vc_content(d->f),
                     noise->values + i * bins, frames - i < chunk ? frames - i : chunk, 0,
                     mel + i * bins);
+      lengths[chunks++] = (float)flow_vc_remembered(state, 0).count;
+      if (chunks == 7 && histories) compare_history(run, d->f, state);
     }
+    if (histories) golden_compare(run, "kv_len.npy", lengths, frames / chunk, 0.0); // full chunks
     golden_compare(run, file, mel, frames * bins, 5e-4);
   } else {
     golden_fail(run, "no state");
@@ -160,6 +190,7 @@ static void compare_stream(golden_run *run, const decoder *d, const npy *noise, 
   flow_vc_state_free(state);
   flow_vc_schedule_free(schedule);
   free(mel);
+  free(lengths);
 }
 
 void golden_decoder_stream(golden_run *run)
@@ -168,12 +199,12 @@ void golden_decoder_stream(golden_run *run)
   npy noise;
   if (open_decoder(run, &d) && golden_input(run, &noise, "noise.npy")) {
     size_t frames = noise.shape[0];
-    compare_stream(run, &d, &noise, 1, frames, "x_steps1.npy");
-    compare_stream(run, &d, &noise, 2, frames, "x_steps2.npy");
-    compare_stream(run, &d, &noise, 3, frames, "x_steps3.npy");
+    compare_stream(run, &d, &noise, 1, frames, "x_steps1.npy", false);
+    compare_stream(run, &d, &noise, 2, frames, "x_steps2.npy", true);
+    compare_stream(run, &d, &noise, 3, frames, "x_steps3.npy", false);
     // the official loop sets its positions back before one of these chunks; ours have none
     frames -= frames % flow_vc_chunk_frames(d.f);
-    compare_stream(run, &d, &noise, 2, frames, "x_reset_steps2.npy");
+    compare_stream(run, &d, &noise, 2, frames, "x_reset_steps2.npy", false);
     npy_free(&noise);
   }
   close_decoder(&d);
@@ -190,7 +221,7 @@ void golden_decoder_pitch(golden_run *run)
     for (size_t i = 0; i < pitch.shape[0]; i++)
       flow_vc_add_pitch(d.f, (pitch_value){pitch.values[2 * i], pitch.values[2 * i + 1]},
                         d.content.values + i * width);
-    compare_stream(run, &d, &noise, 1, noise.shape[0], "x_steps1.npy");
+    compare_stream(run, &d, &noise, 1, noise.shape[0], "x_steps1.npy", false);
     npy_free(&noise);
     npy_free(&pitch);
   }

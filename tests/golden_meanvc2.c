@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow_vc.h"
+#include "flow_vc_internal.h"
 #include "golden.h"
 #include "stretch.h"
 
@@ -68,9 +68,10 @@ static void compare_tokens(golden_run *run, const decoder *d)
 }
 
 // Chunk by chunk over `frames` rows of content and noise; the last chunk may be shorter, and where
-// no `more` rows follow, so may its look-ahead.
+// no `more` rows follow, so may its look-ahead. `lengths`, when not NULL, receives the positions
+// each block remembers [chunks, depth].
 static bool run_chunks(golden_run *run, const decoder *d, const float *content, const float *times,
-                       size_t steps, size_t frames, size_t more, float *mel)
+                       size_t steps, size_t frames, size_t more, float *mel, float *lengths)
 {
   flow_vc_schedule *schedule = NULL;
   flow_vc_state *state = NULL;
@@ -86,6 +87,8 @@ static bool run_chunks(golden_run *run, const decoder *d, const float *content, 
     if (ahead > flow_vc_ahead_frames(d->f)) ahead = flow_vc_ahead_frames(d->f);
     flow_vc_chunk(state, d->voice, content + i * flow_vc_content(d->f), d->noise.values + i * bins,
                   rows, ahead, mel + i * bins);
+    for (size_t b = 0; lengths != NULL && b < d->f->depth; b++)
+      *lengths++ = (float)flow_vc_remembered(state, b).count;
   }
   flow_vc_state_free(state);
   flow_vc_schedule_free(schedule);
@@ -99,11 +102,27 @@ static void compare_velocity(golden_run *run, const decoder *d)
   static const float times[2] = {0.7f, 0.2f};
   size_t count = d->noise.count;
   float *u = malloc(count * sizeof(float));
-  if (run_chunks(run, d, d->content.values, times, 1, d->noise.shape[0], 0, u)) {
+  if (run_chunks(run, d, d->content.values, times, 1, d->noise.shape[0], 0, u, NULL)) {
     for (size_t i = 0; i < count; i++) u[i] = (d->noise.values[i] - u[i]) / (times[0] - times[1]);
     golden_compare(run, "train_u.npy", u, count, 1e-4);
   }
   free(u);
+}
+
+// The official cache keeps a chunk more of each block than any row sees; ours does not.
+static void compare_lengths(golden_run *run, const decoder *d, const float *lengths, size_t count)
+{
+  npy wanted;
+  size_t depth = d->f->depth;
+  if (!golden_input(run, &wanted, "kv_len.npy")) return;
+  if (wanted.count != count) golden_fail(run, "kv_len.npy");
+  for (size_t i = 0; i < wanted.count; i++) {
+    float seen = (float)(d->f->blocks[i % depth].past * d->f->chunk);
+    if (wanted.values[i] > seen) wanted.values[i] = seen;
+  }
+  if (wanted.count == count)
+    golden_compare_values(run, "kv_len.npy", lengths, wanted.values, count, 0.0);
+  npy_free(&wanted);
 }
 
 static void compare_loops(golden_run *run, const decoder *d)
@@ -114,21 +133,24 @@ static void compare_loops(golden_run *run, const decoder *d)
   size_t off_frames = 4 * d->off_features.shape[0];
   float *mel = malloc(d->noise.count * sizeof(float));
   float *content = malloc(off_frames * flow_vc_content(d->f) * sizeof(float));
+  float *lengths = calloc(d->noise.shape[0] * d->f->depth, sizeof(float));
   float times[4];
   for (size_t steps = 1; steps <= 2; steps++) {
     char file[32];
     snprintf(file, sizeof file, "x_rt_steps%zu.npy", steps);
     flow_vc_published_times(d->f, times, steps);
-    if (run_chunks(run, d, d->content.values, times, steps, frames, ahead, mel))
+    if (run_chunks(run, d, d->content.values, times, steps, frames, ahead, mel, lengths))
       golden_compare(run, file, mel, frames * bins, 5e-4);
   }
+  compare_lengths(run, d, lengths, frames / flow_vc_chunk_frames(d->f) * d->f->depth);
   stretch_rows(d->off_features.values, d->off_features.shape[0], flow_vc_content(d->f), 0, content,
                off_frames);
   flow_vc_published_times(d->f, times, 3);
-  if (run_chunks(run, d, content, times, 3, off_frames, 0, mel))
+  if (run_chunks(run, d, content, times, 3, off_frames, 0, mel, NULL))
     golden_compare(run, "off_x_steps3.npy", mel, off_frames * bins, 5e-4);
   free(mel);
   free(content);
+  free(lengths);
 }
 
 void golden_decoder_second(golden_run *run)
