@@ -131,6 +131,8 @@ def build(bld):
     if golden:
         bld.program(source=golden, target="tests/golden", includes="tests", install_path=None,
                     use="core " + libraries + helpers)
+    bld.program(source="tests/bench/look_ahead.c", target="tests/look_ahead", install_path=None,
+                use="core " + libraries)
     for folder in ("models", "presets"):
         files = bld.path.ant_glob(folder + "/**/*", excl="**/*.md")
         bld.install_files("${DATADIR}/meanwave/" + folder, files,
