@@ -2,7 +2,7 @@
 #
 # The whole build. core/*.c make a library, host/*.c the program `meanwave`, tests/test_*.c one program
 # each, tests/golden*.c the program `golden`; adding a file to one of these folders needs no change
-# here. A file named *_avx2.c, *_avx512.c or *_neon.c is built only where its compiler flags exist.
+# here. A file named *_avx2.c, *_avx512.c, *_vnni.c or *_neon.c is built only where its compiler flags exist.
 
 import atexit
 import json
@@ -27,6 +27,8 @@ INSTRUCTION_SETS = {
     "avx2": (("x86_64", "amd64"), ["-mavx2", "-mfma", "-mf16c"]),
     "avx512": (("x86_64", "amd64"), ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq",
                                      "-mavx2", "-mfma", "-mf16c"]),
+    "vnni": (("x86_64", "amd64"), ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq",
+                                   "-mavx512vnni", "-mavx2", "-mfma"]),
     "neon": (("aarch64", "arm64"), []),
 }
 TEST_SECONDS = 300  # a busy machine included; most take one
@@ -77,7 +79,7 @@ def configure(conf):
 
 
 def instruction_set(node):
-    match = re.search(r"_(avx2|avx512|neon)\.c$", node.name)
+    match = re.search(r"_(avx2|avx512|vnni|neon)\.c$", node.name)
     return match.group(1) if match else None
 
 

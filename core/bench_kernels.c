@@ -83,7 +83,8 @@ static void problem_free(problem *p)
   free(p->values);
 }
 
-static mw_status problem_make(problem *p, size_t rows, matrix_shape shape, mw_error *error)
+static mw_status problem_make(problem *p, size_t rows, matrix_shape shape, matrix_dtype dtype,
+                              mw_error *error)
 {
   size_t x_count =
       ((rows - 1) * shape.stride + (shape.taps - 1) * shape.dilation + 1) * shape.inputs;
@@ -100,7 +101,7 @@ static mw_status problem_make(problem *p, size_t rows, matrix_shape shape, mw_er
   random_seed(&noise, 1);
   random_normal(&noise, p->x, x_count + 16);
   random_normal(&noise, p->values, w_count + 16);
-  mw_status status = matrix_new(&p->m, &shape, MATRIX_F32, p->values, NULL, error);
+  mw_status status = matrix_new(&p->m, &shape, dtype, p->values, NULL, error);
   if (status != MW_OK) problem_free(p);
   return status;
 }
@@ -137,7 +138,8 @@ static void measure(const bench *b, const problem *p, const char *name, const ch
 }
 
 // Products of the networks: [rows, outputs, inputs].
-static mw_status measure_products(const bench *b, mw_error *error)
+static mw_status measure_products(const bench *b, const char *name, matrix_dtype dtype,
+                                  mw_error *error)
 {
   static const size_t shapes[][3] = {
       {312, 1792, 448}, {389, 3072, 1024}, {77, 2816, 1024}, {512, 512, 512},
@@ -146,11 +148,11 @@ static mw_status measure_products(const bench *b, mw_error *error)
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
     char text[64];
     problem p;
-    mw_status status =
-        problem_make(&p, shapes[i][0], (matrix_shape){shapes[i][1], shapes[i][2], 1, 1, 1}, error);
+    mw_status status = problem_make(
+        &p, shapes[i][0], (matrix_shape){shapes[i][1], shapes[i][2], 1, 1, 1}, dtype, error);
     if (status != MW_OK) return status;
     snprintf(text, sizeof text, "[%zu,%zu,%zu]", shapes[i][0], shapes[i][1], shapes[i][2]);
-    measure(b, &p, "gemm", text);
+    measure(b, &p, name, text);
     problem_free(&p);
   }
   return MW_OK;
@@ -177,7 +179,7 @@ static mw_status measure_convolutions(const bench *b, mw_error *error)
     mw_status status = problem_make(&p, shapes[i].length,
                                     (matrix_shape){shapes[i].channels, shapes[i].channels,
                                                    shapes[i].taps, shapes[i].dilation, 1},
-                                    error);
+                                    MATRIX_F32, error);
     if (status != MW_OK) return status;
     snprintf(text, sizeof text, "%zu channels k%zu d%zu x %zu", shapes[i].channels, shapes[i].taps,
              shapes[i].dilation, shapes[i].length);
@@ -198,7 +200,10 @@ mw_status mw_bench_kernels(unsigned repeat, void (*row)(void *context, const mw_
     if (found > first.gflops) first.gflops = found;
   }
   row(context, &first);
-  mw_status status = measure_products(&b, error);
+  mw_status status = measure_products(&b, "gemm", MATRIX_F32, error);
+  b.sgemm = NULL; // knows no bytes
+  if (status == MW_OK && cpu_path()->tile_int8 != NULL)
+    status = measure_products(&b, "int8", MATRIX_INT8, error);
   if (status == MW_OK) status = measure_convolutions(&b, error);
   return status;
 }

@@ -1,39 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What a clip of generated sound costs, stage by stage: the published sizes with weights by
-// formula, one model in memory at a time.
+// formula, or the default model. The whole model is in memory, as when a user generates, so that
+// the most memory beyond it is what mw_sound_generate takes.
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "bigvgan.h"
-#include "clap_text.h"
-#include "flow_audio.h"
-#include "formula.h"
-#include "latent_coder.h"
+#include "bench_weights.h"
+#include "prompt.h"
 #include "random.h"
-#include "status.h"
-#include "text_encoder.h"
 
-enum { RATE_HZ = 16000, TEXT_ROWS = 77, PROMPT_TOKENS = 12, MEL_HOP = 256 };
+enum { TEXT_ROWS = 77, PROMPT_TOKENS = 12, VOCOS_TILE_FRAMES = 256 };
 
 typedef struct {
   const mw_bench_sound_wish *wish;
-  void (*row)(void *context, const mw_bench_sound_row *row);
-  void *context;
   mw_error *error;
+  mw_sound_model *model;
   pool *pool;
   arena *memory;
-  size_t latents;
-  weights *file;     // of the stage at hand
-  weights_view view; // of its tensors
-  float *text;       // [TEXT_ROWS, text width]
-  float *pooled;     // [pooled width]
-  float *latent;     // [latents, channels]
-  float *mel;        // [frames, bins]
-  mw_bench_sound_row total;
+  size_t rows;   // of latents
+  size_t frames; // of mel
+  prompt_features prompt;
+  float *latent;  // [rows, channels]
+  float *mel;     // [frames + 1, bins]
+  float *samples; // [rows * latent_hop]
 } bench;
 
 static double clock_seconds(clockid_t which)
@@ -66,166 +60,167 @@ static void forget_peak(void)
   fclose(file);
 }
 
-// One stage: `run` is timed, best of the repetitions.
-static mw_status measure(bench *b, const char *name, mw_status (*run)(bench *, void *), void *model)
+// ---- The model ----
+
+static mw_status open_formula(bench *b, weights **file, const char *kind)
 {
-  double sound_seconds = b->wish->seconds;
-  mw_bench_sound_row row = {.name = name, .seconds = INFINITY, .cpu_seconds = INFINITY};
-  forget_peak();
-  double before = resident_mb("VmRSS");
-  for (unsigned i = 0; i < b->wish->repeat; i++) {
-    double begun = clock_seconds(CLOCK_MONOTONIC);
-    double computed = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
-    mw_status status = run(b, model);
-    if (status != MW_OK) return status;
-    row.seconds = fmin(row.seconds, clock_seconds(CLOCK_MONOTONIC) - begun);
-    row.cpu_seconds = fmin(row.cpu_seconds, clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - computed);
-  }
-  row.rtf = row.seconds / sound_seconds;
-  row.peak_mb = resident_mb("VmHWM");
-  row.working_mb = fmax(row.peak_mb - before, 0.0);
-  b->row(b->context, &row);
-  b->total.seconds += row.seconds;
-  b->total.cpu_seconds += row.cpu_seconds;
-  b->total.peak_mb = fmax(b->total.peak_mb, row.peak_mb);
-  b->total.working_mb = fmax(b->total.working_mb, row.working_mb);
+  weights_view view;
+  return bench_weights_open(file, &view, kind, FORMULA_MEANAUDIO, b->wish->type, b->error);
+}
+
+// A network that has its own copy of all it needs does without its file.
+static void drop(weights **file)
+{
+  weights_close(*file);
+  *file = NULL;
+}
+
+static mw_status load_published(bench *b)
+{
+  mw_sound_model *m = b->model = calloc(1, sizeof *m);
+  if (m == NULL) return mw_fail_memory(b->error, "measuring");
+  mw_status status = open_formula(b, &m->text_file, "t5-encoder");
+  if (status == MW_OK) status = text_encoder_load(&m->text, m->text_file, b->error);
+  if (status == MW_OK) status = open_formula(b, &m->clap_file, "clap-text");
+  if (status == MW_OK) status = clap_text_load(&m->clap, m->clap_file, 0, b->error);
+  if (status == MW_OK)
+    status = open_formula(b, &m->flow_file,
+                          strcmp(b->wish->size, "l") == 0 ? "meanaudio-l" : "meanaudio-s");
+  if (status == MW_OK) status = flow_audio_load(&m->flow, m->flow_file, b->error);
+  drop(&m->flow_file);
+  if (status == MW_OK) status = open_formula(b, &m->coder_file, "vae-16k");
+  if (status == MW_OK) status = latent_coder_load(&m->coder, m->coder_file, false, b->error);
+  drop(&m->coder_file);
+  if (status == MW_OK) status = open_formula(b, &m->vocoder_file, "bigvgan-16k");
+  if (status == MW_OK) status = bigvgan_load(&m->bigvgan, m->vocoder_file, b->error);
+  drop(&m->vocoder_file);
+  if (status != MW_OK) return status;
+  m->text_rows = TEXT_ROWS;
+  m->text_width = text_encoder_width(m->text);
+  m->pooled_width = clap_text_width(m->clap);
+  m->latent_hop = latent_coder_get_config(m->coder)->factor * bigvgan_hop(m->bigvgan);
+  m->about.steps = 1;
   return MW_OK;
 }
 
-static mw_status open_formula(bench *b, const char *kind)
+static mw_status load(bench *b)
 {
-  inventory *known = NULL;
-  mw_status status = inventory_named(&known, kind, b->error);
-  if (status == MW_OK)
-    status = weights_formula(&b->file, known, FORMULA_MEANAUDIO, "bench", b->error);
-  inventory_free(known);
-  return status;
+  bool published = strcmp(b->wish->size, "s") == 0 || strcmp(b->wish->size, "l") == 0;
+  if (!published && strcmp(b->wish->size, "default") != 0)
+    return mw_fail(b->error, MW_ERROR_ARGUMENT, "no size '%s': s, l or default", b->wish->size);
+  if (published) return load_published(b);
+  return mw_sound_model_open(&b->model, NULL, NULL, b->error);
 }
 
-static void close_file(bench *b)
+static mw_status take_room(bench *b)
 {
-  weights_close(b->file);
-  b->file = NULL;
+  const mw_sound_model *m = b->model;
+  size_t factor = latent_coder_get_config(m->coder)->factor;
+  b->memory = arena_new();
+  b->pool = pool_new(b->wish->threads);
+  b->rows = (size_t)ceil(b->wish->seconds * SOUND_MODEL_HZ / (double)m->latent_hop);
+  b->frames = b->rows * factor;
+  if (b->memory == NULL || b->pool == NULL) return mw_fail_memory(b->error, "measuring");
+  b->prompt.text = arena_floats(b->memory, m->text_rows * m->text_width);
+  b->prompt.pooled = arena_floats(b->memory, m->pooled_width);
+  b->latent = arena_floats(b->memory, b->rows * flow_audio_get_config(m->flow)->latent_channels);
+  b->mel = arena_floats(b->memory, (b->frames + 1) * MEL_BINS);
+  b->samples = arena_floats(b->memory, b->rows * m->latent_hop);
+  return arena_failed(b->memory) ? mw_fail_memory(b->error, "measuring") : MW_OK;
 }
 
-static mw_status run_text(bench *b, void *model)
+// ---- Stages ----
+
+static mw_status run_text(bench *b)
 {
   uint32_t ids[TEXT_ROWS] = {0};
   for (uint32_t i = 0; i < PROMPT_TOKENS; i++) ids[i] = 100 + 7 * i;
-  return text_encoder_run(model, ids, PROMPT_TOKENS, TEXT_ROWS, b->text, b->memory, b->pool,
-                          b->error);
+  if (b->model->words != NULL)
+    return prompt_encode(b->model, "rain on a tin roof", &b->prompt, b->memory, b->pool, b->error);
+  return text_encoder_run(b->model->text, ids, PROMPT_TOKENS, TEXT_ROWS, b->prompt.text, b->memory,
+                          b->pool, b->error);
 }
 
-static mw_status bench_text(bench *b)
-{
-  text_encoder *e = NULL;
-  mw_status status = open_formula(b, "t5-encoder");
-  if (status == MW_OK) status = text_encoder_load(&e, b->file, b->error);
-  if (status == MW_OK) {
-    b->text = arena_floats(b->memory, TEXT_ROWS * text_encoder_width(e));
-    status = measure(b, "text", run_text, e);
-  }
-  text_encoder_free(e);
-  close_file(b);
-  return status;
-}
-
-static mw_status run_clap(bench *b, void *model)
+static mw_status run_clap(bench *b)
 {
   uint32_t ids[PROMPT_TOKENS] = {0};
   for (uint32_t i = 1; i < PROMPT_TOKENS; i++) ids[i] = 100 + 7 * i;
-  return clap_text_run(model, ids, PROMPT_TOKENS, b->pooled, b->memory, b->pool, b->error);
+  if (b->model->clap == NULL) return MW_OK;
+  return clap_text_run(b->model->clap, ids, PROMPT_TOKENS, b->prompt.pooled, b->memory, b->pool,
+                       b->error);
 }
 
-static mw_status bench_clap(bench *b)
+static mw_status run_flow(bench *b)
 {
-  clap_text *c = NULL;
-  mw_status status = open_formula(b, "clap-text");
-  if (status == MW_OK) status = clap_text_load(&c, b->file, 0, b->error);
-  if (status == MW_OK) {
-    b->pooled = arena_floats(b->memory, clap_text_width(c));
-    status = measure(b, "clap", run_clap, c);
-  }
-  clap_text_free(c);
-  close_file(b);
-  return status;
-}
-
-static mw_status run_flow(bench *b, void *model)
-{
+  const mw_sound_model *m = b->model;
   flow_prompt prompt;
   random_stream random;
-  arena_mark mark = arena_set_mark(b->memory);
   random_seed(&random, 42);
-  random_normal(&random, b->latent, b->latents * flow_audio_get_config(model)->latent_channels);
-  mw_status status = flow_audio_prompt(model, b->text, TEXT_ROWS, b->pooled, &prompt, b->memory,
-                                       b->pool, b->error);
-  flow_sampling one_step = {.steps = 1, .start = 1.0f, .prompt = &prompt};
+  random_normal(&random, b->latent, b->rows * flow_audio_get_config(m->flow)->latent_channels);
+  mw_status status = flow_audio_prompt(m->flow, b->prompt.text, m->text_rows, b->prompt.pooled,
+                                       &prompt, b->memory, b->pool, b->error);
+  flow_sampling sampling = {.steps = m->about.steps, .start = 1.0f, .prompt = &prompt};
   if (status == MW_OK)
     status =
-        flow_audio_sample(model, &one_step, b->latent, b->latents, b->memory, b->pool, b->error);
-  if (status == MW_OK) flow_audio_denormalise(model, b->latent, b->latents);
-  arena_release(b->memory, mark);
+        flow_audio_sample(m->flow, &sampling, b->latent, b->rows, b->memory, b->pool, b->error);
+  if (status == MW_OK) flow_audio_denormalise(m->flow, b->latent, b->rows);
   return status;
 }
 
-static mw_status bench_flow(bench *b)
+static mw_status run_decoder(bench *b)
 {
-  flow_audio *f = NULL;
-  mw_status status =
-      open_formula(b, strcmp(b->wish->size, "l") == 0 ? "meanaudio-l" : "meanaudio-s");
-  if (status == MW_OK) status = flow_audio_load(&f, b->file, b->error);
-  close_file(b);
-  if (status == MW_OK) {
-    b->latent = arena_floats(b->memory, b->latents * flow_audio_get_config(f)->latent_channels);
-    status = measure(b, "transformer", run_flow, f);
-  }
-  flow_audio_free(f);
+  return latent_decode(b->model->coder, b->latent, b->rows, b->mel, b->memory, b->pool, b->error);
+}
+
+static mw_status run_vocoder(bench *b)
+{
+  const mw_sound_model *m = b->model;
+  vocos_state *state = NULL;
+  if (m->bigvgan != NULL)
+    return bigvgan_run(m->bigvgan, b->mel, b->frames, b->samples, NULL, NULL, b->pool, b->error);
+  mw_status status = vocos_state_new(&state, m->vocos, VOCOS_TILE_FRAMES, b->error);
+  if (status == MW_OK) vocos_decode(state, b->mel, b->frames + 1, b->samples, b->pool);
+  vocos_state_free(state);
   return status;
 }
 
-static mw_status run_decoder(bench *b, void *model)
-{
-  return latent_decode(model, b->latent, b->latents, b->mel, b->memory, b->pool, b->error);
-}
+static const struct {
+  const char *name;
+  mw_status (*run)(bench *b);
+} stages[] = {{"text", run_text},
+              {"clap", run_clap},
+              {"transformer", run_flow},
+              {"decoder", run_decoder},
+              {"vocoder", run_vocoder}};
+enum { STAGES = sizeof stages / sizeof stages[0], TOTAL = STAGES };
 
-static mw_status bench_decoder(bench *b)
+// All stages once; each row keeps its best times and its most memory.
+static mw_status run_stages(bench *b, mw_bench_sound_row *rows)
 {
-  latent_coder *c = NULL;
-  mw_status status = open_formula(b, "vae-16k");
-  if (status == MW_OK) status = latent_coder_load(&c, b->file, false, b->error);
-  close_file(b);
-  if (status == MW_OK) {
-    const latent_coder_config *config = latent_coder_get_config(c);
-    b->mel = arena_floats(b->memory, b->latents * config->factor * config->mel_bins);
-    status = measure(b, "decoder", run_decoder, c);
+  double begun = clock_seconds(CLOCK_MONOTONIC);
+  double computed = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+  mw_bench_sound_row *total = &rows[TOTAL];
+  double seconds = 0.0;
+  double cpu_seconds = 0.0;
+  mw_status status = b->memory == NULL ? take_room(b) : MW_OK;
+  arena_mark mark = status == MW_OK ? arena_set_mark(b->memory) : (arena_mark){0};
+  for (size_t i = 0; status == MW_OK && i < STAGES; i++) {
+    forget_peak();
+    status = stages[i].run(b);
+    double now = clock_seconds(CLOCK_MONOTONIC);
+    double now_computed = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+    rows[i].seconds = fmin(rows[i].seconds, now - begun);
+    rows[i].cpu_seconds = fmin(rows[i].cpu_seconds, now_computed - computed);
+    rows[i].peak_mb = fmax(rows[i].peak_mb, resident_mb("VmHWM") - total->model_mb);
+    total->peak_mb = fmax(total->peak_mb, rows[i].peak_mb);
+    seconds += now - begun;
+    cpu_seconds += now_computed - computed;
+    begun = now;
+    computed = now_computed;
   }
-  latent_coder_free(c);
-  return status;
-}
-
-typedef struct {
-  bigvgan *vocoder;
-  float *samples;
-} vocoder_run;
-
-static mw_status run_vocoder(bench *b, void *model)
-{
-  const vocoder_run *v = model;
-  return bigvgan_run(v->vocoder, b->mel, 2 * b->latents, v->samples, NULL, NULL, b->pool, b->error);
-}
-
-static mw_status bench_vocoder(bench *b)
-{
-  vocoder_run v = {0};
-  mw_status status = open_formula(b, "bigvgan-16k");
-  if (status == MW_OK) status = bigvgan_load(&v.vocoder, b->file, b->error);
-  close_file(b);
-  if (status == MW_OK) {
-    v.samples = arena_floats(b->memory, 2 * b->latents * bigvgan_hop(v.vocoder));
-    status = measure(b, "vocoder", run_vocoder, &v);
-  }
-  bigvgan_free(v.vocoder);
+  if (status == MW_OK) arena_release(b->memory, mark);
+  total->seconds = fmin(total->seconds, seconds);
+  total->cpu_seconds = fmin(total->cpu_seconds, cpu_seconds);
   return status;
 }
 
@@ -233,25 +228,24 @@ mw_status mw_bench_sound(const mw_bench_sound_wish *wish,
                          void (*row)(void *context, const mw_bench_sound_row *row), void *context,
                          mw_error *error)
 {
-  static mw_status (*const stages[])(bench *) = {bench_text, bench_clap, bench_flow, bench_decoder,
-                                                 bench_vocoder};
-  if (strcmp(wish->size, "s") != 0 && strcmp(wish->size, "l") != 0)
-    return mw_fail(error, MW_ERROR_ARGUMENT, "no size '%s': s or l", wish->size);
-  bench b = {.wish = wish,
-             .row = row,
-             .context = context,
-             .error = error,
-             .pool = pool_new(wish->threads),
-             .memory = arena_new(),
-             .latents = (size_t)ceil(wish->seconds * RATE_HZ / MEL_HOP / 2),
-             .total = {.name = "total"}};
-  mw_status status =
-      b.pool != NULL && b.memory != NULL ? MW_OK : mw_fail_memory(error, "measuring");
-  for (size_t i = 0; status == MW_OK && i < sizeof stages / sizeof stages[0]; i++)
-    status = stages[i](&b);
-  b.total.rtf = b.total.seconds / wish->seconds;
-  if (status == MW_OK) row(context, &b.total);
+  bench b = {.wish = wish, .error = error};
+  mw_bench_sound_row rows[STAGES + 1];
+  mw_status status = load(&b);
+  malloc_trim(0); // what loading freed is not room to work in
+  double model_mb = resident_mb("VmRSS");
+  for (size_t i = 0; i <= TOTAL; i++)
+    rows[i] = (mw_bench_sound_row){.name = i < STAGES ? stages[i].name : "total",
+                                   .seconds = INFINITY,
+                                   .cpu_seconds = INFINITY,
+                                   .model_mb = model_mb};
+  for (unsigned i = 0; status == MW_OK && (i == 0 || i < wish->repeat); i++)
+    status = run_stages(&b, rows);
+  for (size_t i = 0; status == MW_OK && i <= TOTAL; i++) {
+    rows[i].rtf = rows[i].seconds / wish->seconds;
+    row(context, &rows[i]);
+  }
   arena_free(b.memory);
   pool_free(b.pool);
+  mw_sound_model_close(b.model);
   return status;
 }

@@ -7,8 +7,7 @@
 #include <time.h>
 
 #include "arena.h"
-#include "formula.h"
-#include "inventory.h"
+#include "bench_weights.h"
 #include "random.h"
 #include "voice.h"
 
@@ -52,16 +51,6 @@ static void pipeline_free(pipeline *p)
   for (int i = 0; i < 3; i++) weights_close(p->files[i]);
 }
 
-static mw_status open_formula(weights **file, weights_view *view, const char *kind, mw_error *error)
-{
-  inventory *known = NULL;
-  mw_status status = inventory_named(&known, kind, error);
-  if (status == MW_OK) status = weights_formula(file, known, FORMULA_MEANVC, NULL, error);
-  if (status == MW_OK) *view = inventory_view(known, *file);
-  inventory_free(known);
-  return status;
-}
-
 static mw_status make_voice(pipeline *p, mw_error *error)
 {
   random_stream random;
@@ -81,22 +70,22 @@ static mw_status make_voice(pipeline *p, mw_error *error)
   return status;
 }
 
-static mw_status open_size(pipeline *p, int size, unsigned steps, mw_error *error)
+static mw_status open_size(pipeline *p, int size, const mw_bench_voice_wish *wish, mw_error *error)
 {
+  const char *const kinds[3] = {sizes[size].encoder, sizes[size].decoder, "vocos-16k"};
   float times[17];
-  weights_view encoder;
-  weights_view decoder;
-  weights_view vocoder;
-  mw_status status = open_formula(&p->files[0], &encoder, sizes[size].encoder, error);
-  if (status == MW_OK) status = open_formula(&p->files[1], &decoder, sizes[size].decoder, error);
-  if (status == MW_OK) status = open_formula(&p->files[2], &vocoder, "vocos-16k", error);
-  if (status == MW_OK) status = asr_encoder_load(&p->encoder, &encoder, error);
+  weights_view views[3];
+  mw_status status = MW_OK;
+  for (int i = 0; status == MW_OK && i < 3; i++)
+    status =
+        bench_weights_open(&p->files[i], &views[i], kinds[i], FORMULA_MEANVC, wish->type, error);
+  if (status == MW_OK) status = asr_encoder_load(&p->encoder, &views[0], error);
   if (status == MW_OK)
-    status = flow_vc_load(&p->decoder, &decoder, sizes[size].chunk, sizes[size].ahead, error);
-  if (status == MW_OK) status = vocos_load(&p->vocoder, &vocoder, 0, error);
+    status = flow_vc_load(&p->decoder, &views[1], sizes[size].chunk, sizes[size].ahead, error);
+  if (status == MW_OK) status = vocos_load(&p->vocoder, &views[2], 0, error);
   if (status != MW_OK) return status;
-  flow_vc_published_times(p->decoder, times, steps);
-  status = flow_vc_schedule_new(&p->schedule, p->decoder, times, steps, error);
+  flow_vc_published_times(p->decoder, times, wish->steps);
+  status = flow_vc_schedule_new(&p->schedule, p->decoder, times, wish->steps, error);
   if (status == MW_OK) status = make_voice(p, error);
   converter_model networks = {p->encoder, p->decoder, p->schedule, p->vocoder};
   if (status == MW_OK)
@@ -123,7 +112,7 @@ static mw_status pipeline_open(pipeline *p, const mw_bench_voice_wish *wish, mw_
     return mw_fail(error, MW_ERROR_ARGUMENT, "%u steps: wanted 1 to 16", wish->steps);
   if (strcmp(wish->size, "default") == 0) return open_default(p, wish->steps, error);
   for (int i = 0; i < SIZES; i++)
-    if (strcmp(sizes[i].name, wish->size) == 0) return open_size(p, i, wish->steps, error);
+    if (strcmp(sizes[i].name, wish->size) == 0) return open_size(p, i, wish, error);
   return mw_fail(error, MW_ERROR_ARGUMENT,
                  "no size '%s': meanvc, meanvc2-120, meanvc2-40 or default", wish->size);
 }

@@ -195,7 +195,7 @@ mw_status bigvgan_load(bigvgan **loaded, const weights *file, mw_error *error)
   float *values = read_weight(&l, "conv_pre", shape);
   const float *bias = read_bias(&l, "conv_pre", shape[0]);
   if (values != NULL && shape[2] % 2 == 0) loader_fail(&l, "conv_pre: an even kernel");
-  b->conv_pre = loader_pack(&l, shape[0], shape[1], shape[2], 1, values, bias);
+  b->conv_pre = loader_pack(&l, shape[0], shape[1], shape[2], MATRIX_F32, values, bias);
   free(values);
   b->hop = 1;
   b->mel_bins = shape[1];

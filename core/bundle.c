@@ -271,6 +271,15 @@ fail:
   return status;
 }
 
+tensor_dtype bundle_dtype(mw_weight_type type)
+{
+  static const tensor_dtype types[] = {[MW_WEIGHTS_F32] = TENSOR_F32,
+                                       [MW_WEIGHTS_F16] = TENSOR_F16,
+                                       [MW_WEIGHTS_BF16] = TENSOR_BF16,
+                                       [MW_WEIGHTS_INT8] = TENSOR_I8};
+  return types[type];
+}
+
 mw_status bundle_write(const char *path, const bundle_part *parts, size_t part_count,
                        const bundle_entry *metadata, size_t entry_count, tensor_dtype dtype,
                        bool overwrite, mw_error *error)

@@ -31,6 +31,8 @@ typedef struct {
   const char *value;
 } bundle_entry;
 
+tensor_dtype bundle_dtype(mw_weight_type type);
+
 // Writes to a temporary name beside `path`, then renames: `path` is either what it was or whole.
 // An existing file is only replaced when `overwrite`. `dtype` is TENSOR_F32, F16, BF16 or I8.
 mw_status bundle_write(const char *path, const bundle_part *parts, size_t part_count,

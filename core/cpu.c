@@ -17,15 +17,22 @@ static bool has_avx512(void)
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
 }
 
+static bool has_vnni(void)
+{
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
 const kernels_path *cpu_path_at(size_t index)
 {
   if (index == 0) return &kernels_plain;
   if (index == 1 && has_avx2()) return &kernels_avx2;
-  return index == 2 && has_avx512() ? &kernels_avx512 : NULL;
+  if (index == 2 && has_avx512()) return &kernels_avx512;
+  return index == 3 && has_vnni() ? &kernels_vnni : NULL;
 }
 
 const kernels_path *cpu_path(void)
 {
+  if (has_vnni()) return &kernels_vnni;
   if (has_avx512()) return &kernels_avx512;
   return has_avx2() ? &kernels_avx2 : &kernels_plain;
 }

@@ -56,7 +56,7 @@ static matrix *load_qkv(const loader *l, size_t width)
         tensor_read(bias, 3 * i + kind, 1, offsets + kind * width + i);
       }
     }
-    made = loader_pack(l, rows, width, 1, 1, values, offsets);
+    made = loader_pack(l, rows, width, 1, matrix_dtype_of(weight), values, offsets);
   } else {
     loader_fail(l, "out of memory");
   }

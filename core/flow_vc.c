@@ -29,8 +29,8 @@ static mw_status load_columns(matrix **made, const weights_view *view, const cha
   if (values == NULL) return mw_fail_memory(error, "reading the decoder");
   for (size_t o = 0; o < outputs; o++)
     tensor_read(t, o * inputs + first, columns, values + o * columns);
-  status =
-      matrix_new(made, &(matrix_shape){outputs, columns, 1, 1, 1}, MATRIX_F32, values, bias, error);
+  status = matrix_new(made, &(matrix_shape){outputs, columns, 1, 1, 1}, matrix_dtype_of(t), values,
+                      bias, error);
   free(values);
   return status;
 }
@@ -42,18 +42,20 @@ static mw_status load_joined(matrix **made, const weights_view *view, size_t inn
   static const char *const names[3] = {"attn.to_q", "attn.to_k", "attn.to_v"};
   float *values = malloc((3 * inner * dim + 1) * sizeof(float));
   float *bias = malloc((3 * inner + 1) * sizeof(float));
+  const tensor *t = NULL;
   mw_status status =
       values != NULL && bias != NULL ? MW_OK : mw_fail_memory(error, "reading the decoder");
   for (size_t i = 0; status == MW_OK && i < 3; i++) {
     char name[64];
     snprintf(name, sizeof name, "%s.weight", names[i]);
-    status = weights_read(view, name, 2, (size_t[]){inner, dim}, values + i * inner * dim, error);
+    status = weights_need(&t, view, name, 2, (size_t[]){inner, dim}, error);
+    if (status == MW_OK) tensor_read(t, 0, t->count, values + i * inner * dim);
     snprintf(name, sizeof name, "%s.bias", names[i]);
     if (status == MW_OK) status = weights_read(view, name, 1, &inner, bias + i * inner, error);
   }
   if (status == MW_OK)
-    status =
-        matrix_new(made, &(matrix_shape){3 * inner, dim, 1, 1, 1}, MATRIX_F32, values, bias, error);
+    status = matrix_new(made, &(matrix_shape){3 * inner, dim, 1, 1, 1}, matrix_dtype_of(t), values,
+                        bias, error);
   free(values);
   free(bias);
   return status;

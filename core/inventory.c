@@ -201,7 +201,7 @@ weights_view inventory_view(const inventory *known, const weights *file)
   return best;
 }
 
-static void write_shape(char *text, size_t size, unsigned rank, const size_t *shape)
+void inventory_write_shape(char *text, size_t size, unsigned rank, const size_t *shape)
 {
   size_t at = (size_t)snprintf(text, size, "[");
   for (unsigned d = 0; d < rank && at < size; d++)
@@ -220,7 +220,7 @@ static bool is_known(const inventory *known, const weights_view *view, const ten
   return false;
 }
 
-static bool fits(const inventory_item *item, const tensor *t)
+bool inventory_fits(const inventory_item *item, const tensor *t)
 {
   if (t->rank != item->rank) return false;
   return memcmp(t->shape, item->shape, item->rank * sizeof(size_t)) == 0;
@@ -237,9 +237,9 @@ size_t inventory_compare(const inventory *known, const weights *file, inventory_
   for (size_t i = 0; i < known->count; i++) {
     const inventory_item *item = &known->items[i];
     const tensor *t = inventory_find(known, item, &view);
-    if (t == NULL ? item->optional : fits(item, t)) continue;
-    write_shape(wanted, sizeof wanted, item->rank, item->shape);
-    if (t != NULL) write_shape(found, sizeof found, t->rank, t->shape);
+    if (t == NULL ? item->optional : inventory_fits(item, t)) continue;
+    inventory_write_shape(wanted, sizeof wanted, item->rank, item->shape);
+    if (t != NULL) inventory_write_shape(found, sizeof found, t->rank, t->shape);
     snprintf(line, sizeof line,
              t != NULL ? "%.256s: tensor %s%.256s: wanted %s, found %s"
                        : "%.256s: tensor %s%.256s %s is missing",
@@ -253,7 +253,7 @@ size_t inventory_compare(const inventory *known, const weights *file, inventory_
   for (size_t i = 0; i < weights_count(file); i++) {
     const tensor *t = weights_at(file, i);
     if (is_known(known, &view, t)) continue;
-    write_shape(found, sizeof found, t->rank, t->shape);
+    inventory_write_shape(found, sizeof found, t->rank, t->shape);
     snprintf(line, sizeof line, "%.256s: tensor %.256s %s is extra", weights_path(file), t->name,
              found);
     lines++;
@@ -262,68 +262,29 @@ size_t inventory_compare(const inventory *known, const weights *file, inventory_
   return lines;
 }
 
-typedef struct {
-  size_t wrong_names; // missing, or extra where nothing else may be
-  size_t wrong_shapes;
-  bool related;
-} likeness;
-
-static likeness measure(const inventory *known, const weights *file)
+static int is_inventory(const struct dirent *entry)
 {
-  weights_view view = inventory_view(known, file);
-  likeness l = {0};
-  size_t present = 0;
-  size_t prefix = strlen(view.prefix);
-  size_t under_prefix = 0;
-  for (size_t i = 0; i < known->count; i++) {
-    const tensor *t = inventory_find(known, &known->items[i], &view);
-    present += t != NULL;
-    l.wrong_names += t == NULL && !known->items[i].optional;
-    l.wrong_shapes += t != NULL && !fits(&known->items[i], t);
-  }
-  for (size_t i = 0; i < weights_count(file); i++)
-    under_prefix += strncmp(weights_at(file, i)->name, view.prefix, prefix) == 0;
-  l.related = present > 0 && (10 * present >= 9 * known->count || 10 * present >= 9 * under_prefix);
-  if (under_prefix > present) l.wrong_names += under_prefix - present;
-  return l;
+  size_t length = strlen(entry->d_name);
+  return length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-mw_status inventory_identify(inventory **found, bool *same_sizes, const weights *file,
-                             mw_error *error)
+mw_status inventory_visit(void (*visit)(void *context, inventory *known), void *context,
+                          mw_error *error)
 {
   char folder[4096];
   char path[4400];
-  likeness best = {SIZE_MAX, SIZE_MAX, false};
+  struct dirent **names = NULL;
   mw_status status = MW_OK;
-  *found = NULL;
-  *same_sizes = false;
   if (!find_folder(folder, sizeof folder)) return MW_OK;
-  DIR *listing = opendir(folder);
-  if (listing == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", folder, strerror(errno));
-  for (struct dirent *entry; status == MW_OK && (entry = readdir(listing)) != NULL;) {
+  int count = scandir(folder, &names, is_inventory, alphasort);
+  if (count < 0) return mw_fail(error, MW_ERROR_IO, "%s: %s", folder, strerror(errno));
+  for (int i = 0; i < count; i++) {
     inventory *known;
-    size_t length = strlen(entry->d_name);
-    if (length < 5 || strcmp(entry->d_name + length - 5, ".json") != 0) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    status = inventory_open(&known, path, error);
-    if (status != MW_OK) break;
-    likeness l = measure(known, file);
-    bool better = l.wrong_names < best.wrong_names ||
-                  (l.wrong_names == best.wrong_names && l.wrong_shapes < best.wrong_shapes);
-    if (!l.related || !better) {
-      inventory_free(known);
-      continue;
-    }
-    inventory_free(*found);
-    *found = known;
-    best = l;
+    snprintf(path, sizeof path, "%s/%s", folder, names[i]->d_name);
+    if (status == MW_OK && (status = inventory_open(&known, path, error)) == MW_OK)
+      visit(context, known);
+    free(names[i]);
   }
-  closedir(listing);
-  if (status != MW_OK) {
-    inventory_free(*found);
-    *found = NULL;
-    return status;
-  }
-  *same_sizes = *found != NULL && best.wrong_shapes == 0;
-  return MW_OK;
+  free(names);
+  return status;
 }

@@ -53,16 +53,32 @@ weights_view inventory_view(const inventory *known, const weights *file);
 const tensor *inventory_find(const inventory *known, const inventory_item *item,
                              const weights_view *view);
 
+bool inventory_fits(const inventory_item *item, const tensor *t); // of its shape
+void inventory_write_shape(char *text, size_t size, unsigned rank, const size_t *shape);
+
 // Calls `say` (may be NULL) with one line for each tensor that is missing, mis-shaped or extra.
 // Returns how many there are.
 typedef void (*inventory_say)(void *context, const char *line);
 size_t inventory_compare(const inventory *known, const weights *file, inventory_say say,
                          void *context);
 
-// The inventory nearest to `file`, or NULL when none names nine tenths of its tensors (or is named
-// by them). `same_sizes`: all shapes fit, so that it is an official file or one trained in its
-// form; otherwise a network of that family with other sizes.
+// Calls `visit` with every inventory of this installation, by name, for it to keep or free.
+mw_status inventory_visit(void (*visit)(void *context, inventory *known), void *context,
+                          mw_error *error);
+
+// ---- Which network is it? (inventory_identify.c) ----
+
+// The inventory nearest to `file`, by names, then shapes, then how large it is all in all; or NULL
+// when none names nine tenths of its tensors (or is named by them). `same_sizes`: all shapes fit,
+// so that it is an official file or one trained in its form; otherwise a network of that family
+// with other sizes.
 mw_status inventory_identify(inventory **found, bool *same_sizes, const weights *file,
                              mw_error *error);
+
+// Of a network of other sizes: the largest tensor that differs, as it is in the file and in every
+// inventory of the same family and part: "x.weight is [320, 20, 7], meanaudio-l has [896, 20, 7],
+// ...". Empty when nothing differs.
+mw_status inventory_tell_sizes(const inventory *known, const weights *file, char *text, size_t size,
+                               mw_error *error);
 
 #endif

@@ -37,21 +37,25 @@ typedef struct {
   size_t stride;   // in input rows
 } matrix_shape;
 
-typedef enum { MATRIX_F32, MATRIX_F16, MATRIX_BF16, MATRIX_INT8 } matrix_dtype;
+typedef enum { MATRIX_F32, MATRIX_INT8 } matrix_dtype;
 
 typedef struct matrix matrix;
 
 // Packs `values` [outputs, inputs, taps] (PyTorch's order for Linear and Conv1d) and `bias`
-// [outputs] or NULL; both are copied. MATRIX_INT8 keeps one scale per output; accumulation is
-// always float.
+// [outputs] or NULL; both are copied. MATRIX_INT8 keeps 8 bits and one scale per output, and rounds
+// inputs to 8 bits as it runs (see matrix_int8.c).
 mw_status matrix_new(matrix **made, const matrix_shape *shape, matrix_dtype dtype,
                      const float *values, const float *bias, mw_error *error);
 void matrix_free(matrix *m);
 const matrix_shape *matrix_get_shape(const matrix *m);
 size_t matrix_bytes(const matrix *m);
 
+// What a matrix of this tensor's values is packed as: int8 where the file says so, it is wide
+// enough, and this processor has a fast path for it.
+matrix_dtype matrix_dtype_of(const tensor *stored);
+
 // Loads "NAME.weight" ([outputs, inputs] or [outputs, inputs, taps], also [outputs, inputs, 1]
-// where taps is 1) and, when `has_bias`, "NAME.bias", as float32. The matrix is float32.
+// where taps is 1) and, when `has_bias`, "NAME.bias". The matrix is of matrix_dtype_of the weight.
 mw_status matrix_load(matrix **made, const weights_view *view, const char *name,
                       const matrix_shape *shape, bool has_bias, mw_error *error);
 

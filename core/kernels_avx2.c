@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The path of processors with AVX2, FMA and F16C: vectors of 8.
-#include "kernels_path.h"
+#include "kernels_x86.h"
 
 #include <immintrin.h>
 #include <math.h>
@@ -97,8 +97,6 @@ static inline vec v_power_of_two(vec n)
 #define TILE_FMA _mm256_fmadd_ps
 #include "kernels_vector_tile.h"
 
-#include "kernels_x86.h"
-
 static void tile_columns_8(const tile_job *t, size_t column)
 {
   switch (t->rows) {
@@ -126,7 +124,8 @@ const kernels_path kernels_avx2 = {
     .tile_rows = 6,
     .tile = avx2_tile,
     .finish = vector_finish,
-    .widen = x86_widen,
+    .quantise = avx2_quantise,
+    .tile_int8 = avx2_tile_int8,
     .exponentials = vector_exponentials,
     .activate = vector_activate,
     .depthwise = vector_depthwise,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The path of processors with AVX-512 (F, BW, DQ, VL): vectors of 16, and of 8 for narrow panels.
-#include "kernels_path.h"
+#include "kernels_x86.h"
 
 #include <immintrin.h>
 #include <math.h>
@@ -108,8 +108,6 @@ static inline vec v_power_of_two(vec n)
 #define TILE_FMA _mm256_fmadd_ps
 #include "kernels_vector_tile.h"
 
-#include "kernels_x86.h"
-
 static void tile_width_8(const tile_job *t)
 {
   const size_t column = 0;
@@ -169,22 +167,25 @@ static void avx512_tile(const tile_job *job)
   tile(&t);
 }
 
+// What both paths of this file share.
+#define AVX512_MEMBERS                                                                             \
+  .tile_rows = 12, .tile = avx512_tile, .finish = vector_finish,                                   \
+  .exponentials = vector_exponentials, .activate = vector_activate, .depthwise = vector_depthwise, \
+  .layer_norm = vector_layer_norm, .rms_norm = vector_rms_norm,                                    \
+  .softmax_rows = vector_softmax_rows, .glu_rows = vector_glu_rows, .snake = vector_snake,         \
+  .toom_forward = vector_toom_forward, .toom_weights = vector_toom_weights,                        \
+  .toom_back = vector_toom_back, .multiply_adds = vector_multiply_adds
+
 const kernels_path kernels_avx512 = {
     .name = "avx512",
-    .tile_rows = 12,
-    .tile = avx512_tile,
-    .finish = vector_finish,
-    .widen = x86_widen,
-    .exponentials = vector_exponentials,
-    .activate = vector_activate,
-    .depthwise = vector_depthwise,
-    .layer_norm = vector_layer_norm,
-    .rms_norm = vector_rms_norm,
-    .softmax_rows = vector_softmax_rows,
-    .glu_rows = vector_glu_rows,
-    .snake = vector_snake,
-    .toom_forward = vector_toom_forward,
-    .toom_weights = vector_toom_weights,
-    .toom_back = vector_toom_back,
-    .multiply_adds = vector_multiply_adds,
+    .quantise = avx2_quantise,
+    .tile_int8 = avx2_tile_int8,
+    AVX512_MEMBERS,
+};
+
+const kernels_path kernels_vnni = {
+    .name = "avx512 vnni",
+    .quantise = vnni_quantise,
+    .tile_int8 = vnni_tile_int8,
+    AVX512_MEMBERS,
 };

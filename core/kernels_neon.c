@@ -99,28 +99,11 @@ static void neon_tile(const tile_job *t)
   }
 }
 
-static void neon_widen(matrix_dtype dtype, const void *from, size_t count, float *to)
-{
-  for (size_t i = 0; i < count; i += 4) {
-    vec wide;
-    if (dtype == MATRIX_INT8) {
-      const int8_t *bytes = (const int8_t *)from + i;
-      wide = (vec){(float)bytes[0], (float)bytes[1], (float)bytes[2], (float)bytes[3]};
-    } else {
-      uint16x4_t halves = vld1_u16((const uint16_t *)from + i);
-      wide = dtype == MATRIX_F16 ? vcvt_f32_f16(vreinterpret_f16_u16(halves))
-                                 : vreinterpretq_f32_u32(vshll_n_u16(halves, 16));
-    }
-    vst1q_f32(to + i, wide);
-  }
-}
-
 const kernels_path kernels_neon = {
     .name = "neon",
     .tile_rows = 12,
     .tile = neon_tile,
     .finish = vector_finish,
-    .widen = neon_widen,
     .exponentials = vector_exponentials,
     .activate = vector_activate,
     .depthwise = vector_depthwise,

@@ -4,6 +4,8 @@
 #ifndef MEANWAVE_KERNELS_PATH_H
 #define MEANWAVE_KERNELS_PATH_H
 
+#include <stdint.h>
+
 #include "kernels.h"
 #include "toom.h"
 
@@ -22,7 +24,7 @@ typedef struct {
   size_t taps;
   size_t tap_step;
   size_t inputs;
-  const float *w; // row (j, i) at (j * inputs + i) * w_stride
+  const float *w;      // row (j, i) at (j * inputs + i) * w_stride
   const float *w_next; // laid out alike, wanted after these: called from memory early; or NULL
   size_t w_stride;
   size_t width; // 8, 16, 24, 32 or 48
@@ -30,6 +32,33 @@ typedef struct {
   size_t sum_stride;
   bool first;
 } tile_job;
+
+// Activations as 8-bit integers, rounded to a step of their own for every row and every INT8_GROUP
+// inputs: a 127th of the largest. Between them and int8 weights sums are exact integers, so that
+// all paths find the same.
+enum { INT8_ROWS = 36, INT8_INPUTS = 512, INT8_GROUP = 64, INT8_GROUPS = INT8_INPUTS / INT8_GROUP };
+typedef struct {
+  // -127..127, as bytes or 16 bits each, as the path likes; zeros up to a multiple of 4 inputs
+  _Alignas(64) int16_t values[INT8_ROWS][INT8_INPUTS + 32];
+  float step[INT8_ROWS][INT8_GROUPS];
+  int32_t offset[INT8_ROWS][INT8_GROUPS]; // -128 times the sum of a group's values
+} int8_rows;
+
+// Sums of a few rows of one panel of int8 weights, which are stored 128 higher than they are:
+//   sum[r, c] = (first ? 0 : sum[r, c]) + over groups: step[r] (offset[r] + over i: x[r, i] w[i,
+//   c])
+typedef struct {
+  const int8_rows *x;
+  size_t row;  // the first of
+  size_t rows; // 1..tile_rows
+  size_t inputs;
+  const uint8_t *w;      // [inputs / 4, width, 4]
+  const uint8_t *w_next; // wanted after these, or NULL
+  size_t width;          // 16, 32 or 48
+  float *sum;
+  size_t sum_stride;
+  bool first;
+} int8_job;
 
 // Turns sums of a group of panels into results.
 typedef struct {
@@ -91,8 +120,9 @@ typedef struct {
   size_t tile_rows;
   void (*tile)(const tile_job *job);
   void (*finish)(const finish_job *job);
-  // Weights of other types than float to float, count a multiple of 8.
-  void (*widen)(matrix_dtype dtype, const void *from, size_t count, float *to);
+  // Both or, on a path without them, NULL: up to INT8_ROWS rows and INT8_INPUTS inputs.
+  void (*quantise)(const float *x, size_t x_stride, size_t rows, size_t inputs, int8_rows *to);
+  void (*tile_int8)(const int8_job *job);
   // x = exp(scale * x + bias - largest of these), bias NULL: 0. Returns their sum, added in order.
   float (*exponentials)(float *x, size_t count, float scale, const float *bias);
   void (*activate)(activation act, float *x, size_t count);
@@ -120,6 +150,7 @@ extern const kernels_path kernels_plain;
 #if defined(__x86_64__)
 extern const kernels_path kernels_avx2;
 extern const kernels_path kernels_avx512;
+extern const kernels_path kernels_vnni; // AVX-512 with its 8-bit multiplications
 #elif defined(__aarch64__)
 extern const kernels_path kernels_neon;
 #endif

@@ -2,7 +2,6 @@
 //
 // Every kernel in plain C: the truth the faster paths are tested against, and the path of machines
 // without one.
-#include "half.h"
 #include "kernels_path.h"
 
 #include <math.h>
@@ -61,15 +60,41 @@ static void finish(const finish_job *j)
   }
 }
 
-static void widen(matrix_dtype dtype, const void *from, size_t count, float *to)
+static void quantise(const float *x, size_t x_stride, size_t rows, size_t inputs, int8_rows *to)
 {
-  for (size_t i = 0; i < count; i++) {
-    if (dtype == MATRIX_INT8)
-      to[i] = (float)((const int8_t *)from)[i];
-    else if (dtype == MATRIX_BF16)
-      to[i] = bfloat_to_float(((const uint16_t *)from)[i]);
-    else
-      to[i] = half_to_float(((const uint16_t *)from)[i]);
+  for (size_t r = 0; r < rows; r++, x += x_stride) {
+    for (size_t g = 0, first = 0; first < inputs; g++, first += INT8_GROUP) {
+      size_t end = first + INT8_GROUP < inputs ? first + INT8_GROUP : inputs;
+      float largest = 0.0f;
+      int32_t sum = 0;
+      for (size_t i = first; i < end; i++) largest = fmaxf(largest, fabsf(x[i]));
+      float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
+      for (size_t i = first; i < end; i++) {
+        to->values[r][i] = (int16_t)lrintf(x[i] * inverse);
+        sum += to->values[r][i];
+      }
+      to->step[r][g] = largest / 127.0f;
+      to->offset[r][g] = -128 * sum;
+    }
+    for (size_t i = inputs; i % 4 != 0; i++) to->values[r][i] = 0;
+  }
+}
+
+static void tile_int8(const int8_job *job)
+{
+  for (size_t r = 0; r < job->rows; r++) {
+    float *sum = job->sum + r * job->sum_stride;
+    size_t row = job->row + r;
+    if (job->first) memset(sum, 0, job->width * sizeof(float));
+    for (size_t g = 0, first = 0; first < job->inputs; g++, first += INT8_GROUP) {
+      size_t end = first + INT8_GROUP < job->inputs ? first + INT8_GROUP : job->inputs;
+      for (size_t c = 0; c < job->width; c++) {
+        int32_t whole = job->x->offset[row][g];
+        for (size_t i = first; i < end; i++)
+          whole += job->x->values[row][i] * job->w[(i / 4 * job->width + c) * 4 + i % 4];
+        sum[c] += job->x->step[row][g] * (float)whole;
+      }
+    }
   }
 }
 
@@ -194,7 +219,8 @@ const kernels_path kernels_plain = {
     .tile_rows = 4,
     .tile = tile,
     .finish = finish,
-    .widen = widen,
+    .quantise = quantise,
+    .tile_int8 = tile_int8,
     .exponentials = exponentials,
     .activate = activate_plain,
     .depthwise = depthwise,

@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the AVX2 and AVX-512 paths share: included by both.
+// What the paths of x86 take from each other: their products of 8-bit integers.
+#ifndef MEANWAVE_KERNELS_X86_H
+#define MEANWAVE_KERNELS_X86_H
 
-static void x86_widen(matrix_dtype dtype, const void *from, size_t count, float *to)
-{
-  for (size_t i = 0; i < count; i += 8) {
-    __m256 wide;
-    if (dtype == MATRIX_INT8) {
-      __m128i bytes = _mm_loadl_epi64((const __m128i *)((const char *)from + i));
-      wide = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-    } else {
-      __m128i halves = _mm_loadu_si128((const __m128i *)((const char *)from + 2 * i));
-      wide = dtype == MATRIX_F16
-                 ? _mm256_cvtph_ps(halves)
-                 : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
-    }
-    _mm256_storeu_ps(to + i, wide);
-  }
-}
+#include "kernels_path.h"
+
+void avx2_quantise(const float *x, size_t x_stride, size_t rows, size_t inputs, int8_rows *to);
+void avx2_tile_int8(const int8_job *job);
+void vnni_quantise(const float *x, size_t x_stride, size_t rows, size_t inputs, int8_rows *to);
+void vnni_tile_int8(const int8_job *job);
+
+#endif

@@ -38,7 +38,7 @@ static matrix *load_conv(const loader *l, const char *name, size_t outputs, size
     double scale = factor / (MAGNITUDE_EPSILON + sqrt(squares) / root) / root;
     for (size_t i = 0; i < count; i++) w[i] = (float)(w[i] * scale);
   }
-  made = loader_pack(l, outputs, inputs, taps, 1, values, NULL);
+  made = loader_pack(l, outputs, inputs, taps, matrix_dtype_of(t), values, NULL);
   free(values);
   return made;
 }

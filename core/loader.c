@@ -126,13 +126,13 @@ matrix *loader_matrix(const loader *l, const char *name, size_t outputs, size_t 
   return l->parts->status == MW_OK ? keep(l, m) : NULL;
 }
 
-matrix *loader_pack(const loader *l, size_t outputs, size_t inputs, size_t taps, size_t dilation,
+matrix *loader_pack(const loader *l, size_t outputs, size_t inputs, size_t taps, matrix_dtype dtype,
                     const float *values, const float *bias)
 {
   matrix *m = NULL;
-  matrix_shape shape = {outputs, inputs, taps, dilation, 1};
+  matrix_shape shape = {outputs, inputs, taps, 1, 1};
   if (l->parts->status != MW_OK) return NULL;
-  l->parts->status = matrix_new(&m, &shape, MATRIX_F32, values, bias, l->parts->error);
+  l->parts->status = matrix_new(&m, &shape, dtype, values, bias, l->parts->error);
   return l->parts->status == MW_OK ? keep(l, m) : NULL;
 }
 

@@ -40,7 +40,7 @@ float *loader_vector(const loader *l, const char *name, size_t count); // any sh
 matrix *loader_matrix(const loader *l, const char *name, size_t outputs, size_t inputs,
                       bool has_bias);
 // The same from values already in memory; `values` [outputs, inputs, taps].
-matrix *loader_pack(const loader *l, size_t outputs, size_t inputs, size_t taps, size_t dilation,
+matrix *loader_pack(const loader *l, size_t outputs, size_t inputs, size_t taps, matrix_dtype dtype,
                     const float *values, const float *bias);
 void loader_fail(const loader *l, const char *what);
 

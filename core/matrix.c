@@ -11,37 +11,16 @@
 // All room is on the stack, about 200 KB.
 // Sums are stored and loaded between chunks without loss, so neither the blocks nor the threads
 // change any value.
-#include "half.h"
-#include "kernels_path.h"
-
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-struct matrix {
-  matrix_shape shape;
-  matrix_dtype dtype;
-  void *packed; // panels, of `dtype`
-  float *bias;  // [outputs]
-  float *scale; // [outputs], int8 only, else NULL
-};
+#include "matrix_internal.h"
 
 enum {
-  ROW_BLOCK = 36,
-  GROUP = 192,                             // a multiple of PANEL
-  SUM_STRIDE = GROUP + PANEL_MOST - PANEL, // the last panel may be wider
-  DEPTH_CHUNK = 512,
   COPY_STRIDE = DEPTH_CHUNK + 16,
   SMALLEST_SPLIT = 1 << 16, // multiply-adds below which waking another thread does not pay
-};
-
-static const size_t dtype_bytes[] = {
-    [MATRIX_F32] = 4,
-    [MATRIX_F16] = 2,
-    [MATRIX_BF16] = 2,
-    [MATRIX_INT8] = 1,
 };
 
 void matrix_free(matrix *m)
@@ -64,26 +43,22 @@ static size_t padded_outputs(size_t outputs)
   return panels == 0 ? 0 : (panels - 1) * PANEL + panel_width(outputs, (panels - 1) * PANEL);
 }
 
-size_t matrix_bytes(const matrix *m)
+static size_t packed_bytes(const matrix_shape *s, matrix_dtype dtype)
 {
-  const matrix_shape *s = &m->shape;
-  return s->inputs * s->taps * padded_outputs(s->outputs) * dtype_bytes[m->dtype] +
-         s->outputs * sizeof(float) * (m->scale != NULL ? 2 : 1);
+  return dtype == MATRIX_INT8 ? int8_bytes(s)
+                              : s->inputs * s->taps * padded_outputs(s->outputs) * sizeof(float);
 }
 
-static void put(matrix *m, size_t index, size_t output, float value)
+size_t matrix_bytes(const matrix *m)
 {
-  switch (m->dtype) {
-  case MATRIX_F32: ((float *)m->packed)[index] = value; break;
-  case MATRIX_F16: ((uint16_t *)m->packed)[index] = float_to_half(value); break;
-  case MATRIX_BF16: ((uint16_t *)m->packed)[index] = float_to_bfloat(value); break;
-  case MATRIX_INT8: ((int8_t *)m->packed)[index] = (int8_t)lrintf(value / m->scale[output]); break;
-  }
+  return packed_bytes(&m->shape, m->dtype) +
+         m->shape.outputs * sizeof(float) * (m->scale != NULL ? 2 : 1);
 }
 
 static void pack(matrix *m, const float *values)
 {
   const matrix_shape *s = &m->shape;
+  float *packed = m->packed;
   size_t depth = s->inputs * s->taps;
   for (size_t first = 0, width; first < s->outputs; first += width) {
     width = panel_width(s->outputs, first);
@@ -92,20 +67,8 @@ static void pack(matrix *m, const float *values)
       for (size_t j = 0; j < s->taps; j++) {
         size_t row = first * depth + (j * s->inputs + i) * width;
         for (size_t c = 0; c < columns; c++)
-          put(m, row + c, first + c, values[((first + c) * s->inputs + i) * s->taps + j]);
+          packed[row + c] = values[((first + c) * s->inputs + i) * s->taps + j];
       }
-  }
-}
-
-// One step of an output is a 127th of its largest weight.
-static void find_scales(matrix *m, const float *values)
-{
-  size_t depth = m->shape.inputs * m->shape.taps;
-  for (size_t o = 0; o < m->shape.outputs; o++) {
-    float largest = 0.0f;
-    for (size_t k = 0; k < depth; k++)
-      if (fabsf(values[o * depth + k]) > largest) largest = fabsf(values[o * depth + k]);
-    m->scale[o] = largest > 0.0f ? largest / 127.0f : 1.0f;
   }
 }
 
@@ -127,17 +90,16 @@ static void *take_room(size_t bytes)
 mw_status matrix_new(matrix **made, const matrix_shape *shape, matrix_dtype dtype,
                      const float *values, const float *bias, mw_error *error)
 {
-  size_t depth;
-  size_t count;
   size_t bytes;
   matrix *m = NULL;
   if (shape->inputs == 0 || shape->taps == 0)
     return mw_fail(error, MW_ERROR_FORMAT, "a matrix without inputs is not one this program knows");
   if (shape->outputs > SIZE_MAX - PANEL_MOST ||
-      __builtin_mul_overflow(shape->inputs, shape->taps, &depth) ||
-      __builtin_mul_overflow(depth, padded_outputs(shape->outputs), &count) ||
-      __builtin_mul_overflow(count, dtype_bytes[dtype], &bytes) || bytes > SIZE_MAX / 2)
+      __builtin_mul_overflow(shape->inputs, shape->taps, &bytes) ||
+      __builtin_mul_overflow(bytes, padded_outputs(shape->outputs), &bytes) ||
+      bytes > SIZE_MAX / 16) // padding of any kind included
     goto no_memory;
+  bytes = packed_bytes(shape, dtype);
   m = calloc(1, sizeof *m);
   if (m == NULL) goto no_memory;
   m->shape = *shape;
@@ -148,10 +110,11 @@ mw_status matrix_new(matrix **made, const matrix_shape *shape, matrix_dtype dtyp
   if (dtype == MATRIX_INT8) {
     m->scale = malloc((shape->outputs + 1) * sizeof(float));
     if (m->scale == NULL) goto no_memory;
-    find_scales(m, values);
+    int8_pack(m, values);
+  } else {
+    if (padded_outputs(shape->outputs) != shape->outputs) memset(m->packed, 0, bytes);
+    pack(m, values);
   }
-  if (padded_outputs(shape->outputs) != shape->outputs) memset(m->packed, 0, bytes);
-  pack(m, values);
   if (bias != NULL) memcpy(m->bias, bias, shape->outputs * sizeof(float));
   *made = m;
   return MW_OK;
@@ -159,19 +122,6 @@ no_memory:
   matrix_free(m);
   return mw_fail_memory(error, "packing weights");
 }
-
-typedef struct {
-  const kernels_path *path;
-  const matrix *m;
-  const float *x;
-  size_t x_stride;
-  size_t rows;
-  float *y;
-  size_t y_stride;
-  epilogue after;
-  size_t row_blocks;
-  size_t groups;
-} run_job;
 
 // A part of the depth: whole taps, or inputs of one tap.
 typedef struct {
@@ -227,20 +177,15 @@ static void run_tiles(const kernels_path *path, tile_job tile, size_t rows)
   }
 }
 
-// Weights of a panel's chunk as floats: where they are, or widened into `room`.
-static const float *chunk_weights(const run_job *job, size_t first, size_t width, const chunk *c,
-                                  float *room)
+// Weights of a panel's chunk.
+static const float *chunk_weights(const run_job *job, size_t first, size_t width, const chunk *c)
 {
   const matrix *m = job->m;
   size_t depth = m->shape.inputs * m->shape.taps;
-  size_t start = first * depth + (c->tap * m->shape.inputs + c->input) * width;
-  if (m->dtype == MATRIX_F32) return (const float *)m->packed + start;
-  job->path->widen(m->dtype, (const char *)m->packed + start * dtype_bytes[m->dtype],
-                   c->taps * c->inputs * width, room);
-  return room;
+  return (const float *)m->packed + first * depth + (c->tap * m->shape.inputs + c->input) * width;
 }
 
-// The float weights behind those of a chunk of a panel: of the next panel of the group, of the
+// The weights behind those of a chunk of a panel: of the next panel of the group, of the
 // first panel in the next chunk, of the next group; NULL at the end.
 static const float *next_weights(const run_job *job, size_t column, size_t first, size_t end,
                                  const chunk *c)
@@ -248,7 +193,6 @@ static const float *next_weights(const run_job *job, size_t column, size_t first
   const matrix_shape *s = &job->m->shape;
   size_t after = column + panel_width(s->outputs, column);
   chunk next = *c;
-  if (job->m->dtype != MATRIX_F32) return NULL;
   if (after >= end) {
     after = first;
     if (!next_chunk(s, &next)) {
@@ -257,7 +201,7 @@ static const float *next_weights(const run_job *job, size_t column, size_t first
       next_chunk(s, &next);
     }
   }
-  return after < s->outputs ? chunk_weights(job, after, panel_width(s->outputs, after), &next, NULL)
+  return after < s->outputs ? chunk_weights(job, after, panel_width(s->outputs, after), &next)
                             : NULL;
 }
 
@@ -266,7 +210,6 @@ static void sum_group(const run_job *job, const float *x, size_t rows, size_t fi
 {
   const matrix_shape *s = &job->m->shape;
   float copied[ROW_BLOCK * COPY_STRIDE];
-  float room[DEPTH_CHUNK * PANEL_MOST];
   chunk c = {0};
   for (bool is_first = true; next_chunk(s, &c); is_first = false) {
     tile_job tile = {
@@ -285,7 +228,7 @@ static void sum_group(const run_job *job, const float *x, size_t rows, size_t fi
     }
     for (size_t column = first; column < end; column += tile.width) {
       tile.width = panel_width(s->outputs, column);
-      tile.w = chunk_weights(job, column, tile.width, &c, room);
+      tile.w = chunk_weights(job, column, tile.width, &c);
       tile.w_stride = tile.width;
       tile.w_next = next_weights(job, column, first, end, &c);
       tile.sum = sums + (column - first);
@@ -305,7 +248,11 @@ static void run_group(void *argument, size_t index, size_t thread)
   size_t first = index / job->row_blocks * GROUP;
   size_t end = index / job->row_blocks + 1 < job->groups ? first + GROUP : s->outputs;
   float sums[ROW_BLOCK * SUM_STRIDE];
-  sum_group(job, job->x + row * s->stride * job->x_stride, rows, first, end, sums);
+  const float *x = job->x + row * s->stride * job->x_stride;
+  if (job->m->dtype == MATRIX_INT8)
+    int8_sum_group(job, x, rows, first, end, sums);
+  else
+    sum_group(job, x, rows, first, end, sums);
   finish_job finish = {
       .sum = sums,
       .sum_stride = SUM_STRIDE,

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "kernels.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "cpu.h"
+
+// Narrow layers are fast as they are, and those next to signals and spectra lose most (measured:
+// docs/speed.md).
+enum { INT8_LEAST_INPUTS = 256, INT8_LEAST_OUTPUTS = 128 };
+
+matrix_dtype matrix_dtype_of(const tensor *stored)
+{
+  bool wide = stored->rank >= 2 && stored->shape[0] >= INT8_LEAST_OUTPUTS &&
+              stored->shape[1] >= INT8_LEAST_INPUTS;
+  bool fast = cpu_path()->tile_int8 != NULL;
+  return stored->row_scale != NULL && wide && fast ? MATRIX_INT8 : MATRIX_F32;
+}
 
 mw_status matrix_load(matrix **made, const weights_view *view, const char *name,
                       const matrix_shape *shape, bool has_bias, mw_error *error)
@@ -31,7 +43,7 @@ mw_status matrix_load(matrix **made, const weights_view *view, const char *name,
     status = weights_read(view, bias_name, 1, dims, bias, error);
     if (status != MW_OK) goto done;
   }
-  status = matrix_new(made, shape, MATRIX_F32, values, has_bias ? bias : NULL, error);
+  status = matrix_new(made, shape, matrix_dtype_of(found), values, has_bias ? bias : NULL, error);
 done:
   free(values);
   free(bias);

@@ -91,6 +91,8 @@ MW_API bool mw_model_file_tensor(const mw_model_file *file, size_t index, mw_ten
 // Full size: in the shapes of the official file, else a smaller or larger relative.
 MW_API const char *mw_model_file_kind(const mw_model_file *file);
 MW_API bool mw_model_file_is_full_size(const mw_model_file *file);
+// The largest tensor that has another shape than in the official files, and theirs; "": none has.
+MW_API const char *mw_model_file_sizes(const mw_model_file *file);
 // Of a bundle: "family", "name", "licence", "config", "parts", "source", "source_sha256"; or NULL.
 MW_API const char *mw_model_file_metadata(const mw_model_file *file, const char *key);
 // Calls `say` with a line for each tensor that a file of full size lacks or has too many; returns
@@ -491,7 +493,7 @@ MW_API mw_status mw_copy_synthesis(const char *model_path, const char *in_path,
 // ---- Benchmarks ----
 
 typedef struct {
-  const char *name;       // "peak", "gemm" or "conv"
+  const char *name;       // "peak", "gemm", "int8" (the same products on int8 weights) or "conv"
   const char *shape;      // "[M,N,K]" or "channels x kernel x dilation x length"
   double gflops;          // 2 M N K per second, one thread
   double share_of_peak;   // of the fused multiply-add peak measured beside it
@@ -515,8 +517,9 @@ typedef struct {
   // "meanvc", "meanvc2-120" or "meanvc2-40": the published sizes with weights by formula and a
   // prompt of 500 frames; "default": the default model with the first of its voices
   const char *size;
-  unsigned steps;  // of mean flow
-  unsigned chunks; // measured, behind the first ones, which have no history yet
+  unsigned steps;      // of mean flow
+  unsigned chunks;     // measured, behind the first ones, which have no history yet
+  mw_weight_type type; // of the weights by formula
 } mw_bench_voice_wish;
 
 // Calls `row` for each stage of a chunk. Not real time.
@@ -525,10 +528,13 @@ MW_API mw_status mw_bench_voice(const mw_bench_voice_wish *wish,
                                 void *context, mw_error *error);
 
 typedef struct {
-  const char *size; // "s" or "l"
-  double seconds;   // of sound
-  unsigned threads; // 0: one per physical core
-  unsigned repeat;  // best of so many
+  // "s" or "l": the published sizes with weights by formula, a prompt of 12 tokens, one step;
+  // "default": the default model, in as many steps as it asks for
+  const char *size;
+  double seconds;      // of sound
+  unsigned threads;    // 0: one per physical core
+  unsigned repeat;     // best of so many
+  mw_weight_type type; // of the weights by formula
 } mw_bench_sound_wish;
 
 typedef struct {
@@ -536,11 +542,11 @@ typedef struct {
   double seconds;     // on the clock
   double cpu_seconds; // of all threads
   double rtf;         // seconds over seconds of sound
-  double peak_mb;     // most memory resident in the meantime
-  double working_mb;  // of which more than before the stage began: without its weights
+  double peak_mb;     // most memory resident in the meantime beyond the loaded model
+  double model_mb;    // what that takes
 } mw_bench_sound_row;
 
-// Text to sound at the published sizes with weights by formula: a prompt of 12 tokens, one step.
+// The stages of mw_sound_generate one after the other, with the whole model in memory as there.
 // Loading is not timed. Calls `row` for each stage. Not real time.
 MW_API mw_status mw_bench_sound(const mw_bench_sound_wish *wish,
                                 void (*row)(void *context, const mw_bench_sound_row *row),

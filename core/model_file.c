@@ -18,7 +18,20 @@ struct mw_model_file {
   inventory *known; // NULL: no network this program knows
   bool same_sizes;
   bool bundle;
+  char sizes[512]; // what differs from the official ones
 };
+
+// Several networks in one file are told by its metadata, not by what one of them is like.
+static bool holds_several(const weights *file, const inventory *known)
+{
+  const char *parts = weights_metadata(file, "parts");
+  if (parts != NULL) return strchr(parts, ' ') != NULL;
+  if (known == NULL) return false;
+  weights_view view = inventory_view(known, file);
+  for (size_t i = 0; i < weights_count(file); i++)
+    if (strncmp(weights_at(file, i)->name, view.prefix, strlen(view.prefix)) != 0) return true;
+  return false;
+}
 
 mw_status mw_model_file_open(mw_model_file **opened, const char *path, mw_error *error)
 {
@@ -28,10 +41,14 @@ mw_status mw_model_file_open(mw_model_file **opened, const char *path, mw_error 
   if (status == MW_OK) {
     const char *format = weights_metadata(m->file, "format");
     m->bundle = format != NULL && strcmp(format, BUNDLE_FORMAT) == 0;
-    const char *parts = m->bundle ? weights_metadata(m->file, "parts") : NULL;
-    // Several networks in one file are told by its metadata, not by what one of them is like.
-    bool several = parts != NULL && strchr(parts, ' ') != NULL;
-    if (!several) status = inventory_identify(&m->known, &m->same_sizes, m->file, error);
+    status = inventory_identify(&m->known, &m->same_sizes, m->file, error);
+    if (m->bundle && holds_several(m->file, m->known)) {
+      inventory_free(m->known);
+      m->known = NULL;
+      m->same_sizes = false;
+    }
+    if (status == MW_OK && m->known != NULL)
+      status = inventory_tell_sizes(m->known, m->file, m->sizes, sizeof m->sizes, error);
   }
   if (status != MW_OK) {
     mw_model_file_close(m);
@@ -74,6 +91,11 @@ const char *mw_model_file_kind(const mw_model_file *m)
 bool mw_model_file_is_full_size(const mw_model_file *m)
 {
   return m->same_sizes;
+}
+
+const char *mw_model_file_sizes(const mw_model_file *m)
+{
+  return m->sizes;
 }
 
 const char *mw_model_file_metadata(const mw_model_file *m, const char *key)
@@ -226,10 +248,6 @@ static const char *from_source(const import_state *s, const char *key, const cha
 
 mw_status mw_models_import(const mw_model_import *wish, mw_error *error)
 {
-  static const tensor_dtype types[] = {[MW_WEIGHTS_F32] = TENSOR_F32,
-                                       [MW_WEIGHTS_F16] = TENSOR_F16,
-                                       [MW_WEIGHTS_BF16] = TENSOR_BF16,
-                                       [MW_WEIGHTS_INT8] = TENSOR_I8};
   import_state *s = calloc(1, sizeof *s);
   mw_status status = MW_OK;
   if (s == NULL) return mw_fail_memory(error, "importing a model");
@@ -255,7 +273,7 @@ mw_status mw_models_import(const mw_model_import *wish, mw_error *error)
     };
     status =
         bundle_write(wish->output, s->parts, s->count, entries, sizeof entries / sizeof entries[0],
-                     types[wish->type], wish->overwrite, error);
+                     bundle_dtype(wish->type), wish->overwrite, error);
   }
   for (size_t i = 0; i < IMPORT_LIMIT; i++) mw_model_file_close(s->files[i]);
   free(s->config);

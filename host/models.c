@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "meanwave.h"
+#include "models.h"
 #include "report.h"
 
 static const option options[] = {
@@ -42,10 +42,9 @@ static void print_summary(const mw_model_file *file, size_t bytes)
                                      "parts",  "source", "source_sha256"};
   const char *kind = mw_model_file_kind(file);
   report_result("%zu tensors, %.1f MB", mw_model_file_count(file), (double)bytes / 1e6);
-  if (kind != NULL)
-    report_result("network: %s%s", kind,
-                  mw_model_file_is_full_size(file) ? ""
-                                                   : " (of other sizes than the official one)");
+  if (kind != NULL && mw_model_file_is_full_size(file)) report_result("network: %s", kind);
+  if (kind != NULL && !mw_model_file_is_full_size(file))
+    report_result("network: %s is nearest, of other sizes: %s", kind, mw_model_file_sizes(file));
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     const char *value = mw_model_file_metadata(file, keys[i]);
     if (value != NULL) print_entry(keys[i], value);
@@ -85,14 +84,16 @@ static int info(const char *path)
   return problems == 0 ? EXIT_GOOD : EXIT_MODEL;
 }
 
-static bool read_type(const char *text, mw_weight_type *type)
+bool models_read_type(const arguments *a, mw_weight_type *type)
 {
   static const char *const names[] = {"f32", "f16", "bf16", "int8"};
+  const char *text = arguments_text(a, "dtype", "f32");
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (strcmp(text, names[i]) != 0) continue;
     *type = (mw_weight_type)i;
     return true;
   }
+  report_error("--dtype is f32, f16, bf16 or int8");
   return false;
 }
 
@@ -119,10 +120,7 @@ static int import(const arguments *a)
     report_error("say what to import and where: meanwave models import FILES... -o NAME");
     return EXIT_USAGE;
   }
-  if (!read_type(arguments_text(a, "dtype", "f32"), &wish.type)) {
-    report_error("--dtype is f32, f16, bf16 or int8");
-    return EXIT_USAGE;
-  }
+  if (!models_read_type(a, &wish.type)) return EXIT_USAGE;
   mw_status status = mw_models_import(&wish, &error);
   if (status != MW_OK) {
     report_error("%s", error.text);

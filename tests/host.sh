@@ -26,6 +26,9 @@ expect 2 "say what goes where" "$program" vocode
 expect 1 "none.wav" "$program" vocode "$work/none.wav" -o "$work/x.wav"
 expect 3 "no vocoder.safetensors" env MEANWAVE_MODELS="$work" HOME="$work" XDG_DATA_HOME="$work" "$program" vocode a -o b.wav
 expect 2 "no size 'huge'" "$program" bench voice --size huge
+expect 2 "no size 'huge': s, l or default" "$program" bench sound --size huge
+expect 2 "--dtype is f32, f16, bf16 or int8" "$program" bench sound --dtype f12
+expect 0 "" "$program" bench sound --size default --seconds 1 --json
 expect 0 "" "$program" bench voice --size default --repeat 5 --json
 holds '"name":"total","rtf":'
 expect 0 "" "$program" --man

@@ -22,6 +22,17 @@ gives 1 "$program" models import "$small/vocos/vocos.pt" -o "$work/a.mw"
 says "-y replaces it"
 gives 0 "$program" models import "$small/vocos/vocos.pt" -o "$work/a.mw" -y
 
+# small relatives of S and L; a bundle of several networks that lists none of them
+gives 0 "$program" models info "$data/golden/meanaudio/transformer/meanaudio_tiny.pth"
+holds "network: meanaudio-s is nearest, of other sizes:"
+holds "meanaudio-l has [2560, 896, 7], meanaudio-s has [1280, 448, 7]"
+gives 0 "$program" models info --json "$data/golden/sound/sound.safetensors"
+tensors=$(wc -l <"$work/out")
+gives 0 "$program" models import "$data/golden/sound/sound.safetensors" -o "$work/a.mw" -y
+gives 0 "$program" models info --json "$work/a.mw"
+check "no tensor is lost" test "$(wc -l <"$work/out")" = "$tensors"
+gives 0 "$program" models import "$small/vocos/vocos.pt" -o "$work/a.mw" -y
+
 gives 2 "$program" models
 gives 2 "$program" models import "$small/vocos/vocos.pt"
 gives 2 "$program" models import "$small/vocos/vocos.pt" -o "$work/b.mw" --dtype f12

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "formula.h"
+#include "temp_folder.h"
 
 static void small_files_are_recognised_as_relatives(void **state)
 {
@@ -72,6 +74,62 @@ static void full_size_files_are_recognised_exactly(void **state)
     inventory_free(known);
     weights_close(w);
   }
+}
+
+// Of networks that differ in sizes only the nearest is told, and the sizes of all.
+static void other_sizes_are_told_apart(void **state)
+{
+  (void)state;
+  static const char form[] = "{\"kind\":\"%s\",\"family\":\"f\",\"part\":\"p\",\"prefixes\":[\"\"],"
+                             "\"tensors\":{\"mean\":[%d],\"wide.weight\":[%d,%d]}}";
+  static const struct {
+    const char *kind;
+    int width;
+  } known_sizes[] = {{"small", 8}, {"large", 32}, {"near-small", 10}, {"near-large", 24}};
+  const char *models = getenv("MEANWAVE_MODELS");
+  char *before = models != NULL ? strdup(models) : NULL;
+  char folder[TEMP_FOLDER_SIZE];
+  char path[TEMP_FOLDER_SIZE + 32];
+  assert_true(temp_folder_make(folder));
+  snprintf(path, sizeof path, "%s/official", folder);
+  assert_int_equal(mkdir(path, 0700), 0);
+  setenv("MEANWAVE_MODELS", folder, 1);
+  for (int i = 0; i < 4; i++) {
+    mw_error error = {""};
+    inventory *known = NULL;
+    inventory *found = NULL;
+    weights *w = NULL;
+    bool same_sizes = true;
+    char sizes[256];
+    int width = known_sizes[i].width;
+    // the last two are no inventories of the folder
+    snprintf(path, sizeof path, i < 2 ? "%s/official/%s.json" : "%s/%s.json", folder,
+             known_sizes[i].kind);
+    FILE *file = fopen(path, "w");
+    fprintf(file, form, known_sizes[i].kind, width, width, width);
+    fclose(file);
+    if (i < 2) continue;
+    if (inventory_open(&known, path, &error) != MW_OK ||
+        weights_formula(&w, known, FORMULA_MEANVC, NULL, &error) != MW_OK ||
+        inventory_identify(&found, &same_sizes, w, &error) != MW_OK)
+      fail_msg("%s", error.text);
+    assert_non_null(found);
+    assert_false(same_sizes);
+    assert_string_equal(inventory_kind(found), known_sizes[i - 2].kind);
+    assert_int_equal(inventory_tell_sizes(found, w, sizes, sizeof sizes, &error), MW_OK);
+    assert_string_equal(sizes,
+                        i == 2 ? "wide.weight is [10, 10], large has [32, 32], small has [8, 8]"
+                               : "wide.weight is [24, 24], large has [32, 32], small has [8, 8]");
+    inventory_free(found);
+    inventory_free(known);
+    weights_close(w);
+  }
+  if (before != NULL)
+    setenv("MEANWAVE_MODELS", before, 1);
+  else
+    unsetenv("MEANWAVE_MODELS");
+  free(before);
+  temp_folder_remove(folder);
 }
 
 typedef struct {
@@ -159,6 +217,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(small_files_are_recognised_as_relatives),
       cmocka_unit_test(full_size_files_are_recognised_exactly),
+      cmocka_unit_test(other_sizes_are_told_apart),
       cmocka_unit_test(differences_are_one_line_each),
       cmocka_unit_test(broken_inventories_are_refused),
   };
