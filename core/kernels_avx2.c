@@ -125,6 +125,7 @@ const kernels_path kernels_avx2 = {
     .tile = avx2_tile,
     .finish = vector_finish,
     .quantise = avx2_quantise,
+    .int8_rows = AVX2_INT8_ROWS,
     .tile_int8 = avx2_tile_int8,
     .exponentials = vector_exponentials,
     .activate = vector_activate,

@@ -179,6 +179,7 @@ static void avx512_tile(const tile_job *job)
 const kernels_path kernels_avx512 = {
     .name = "avx512",
     .quantise = avx2_quantise,
+    .int8_rows = AVX2_INT8_ROWS,
     .tile_int8 = avx2_tile_int8,
     AVX512_MEMBERS,
 };
@@ -186,6 +187,7 @@ const kernels_path kernels_avx512 = {
 const kernels_path kernels_vnni = {
     .name = "avx512 vnni",
     .quantise = vnni_quantise,
+    .int8_rows = VNNI_INT8_ROWS,
     .tile_int8 = vnni_tile_int8,
     AVX512_MEMBERS,
 };

@@ -6,8 +6,6 @@
 
 #include "kernels_x86.h"
 
-enum { TILE_ROWS = 4 };
-
 static inline __m256i first_lanes(size_t n)
 {
   __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -66,7 +64,7 @@ void avx2_quantise(const float *x, size_t x_stride, size_t rows, size_t inputs, 
 static inline __attribute__((always_inline)) void tile_group(const int8_job *t, size_t column,
                                                              size_t group, const size_t rows)
 {
-  __m256i sum[TILE_ROWS][2];
+  __m256i sum[AVX2_INT8_ROWS][2];
   const size_t stride = 4 * t->width;
   const size_t first = group * INT8_GROUP;
   const size_t end = first + INT8_GROUP < t->inputs ? first + INT8_GROUP : t->inputs;
@@ -111,16 +109,8 @@ static void tile_rows(const int8_job *t, size_t column, size_t group)
   }
 }
 
-void avx2_tile_int8(const int8_job *job)
+void avx2_tile_int8(const int8_job *t)
 {
-  int8_job t = *job;
-  size_t tiles = (job->rows + TILE_ROWS - 1) / TILE_ROWS;
-  for (size_t i = 0, done = 0; i < tiles; i++, done += t.rows) {
-    t.row = job->row + done;
-    t.rows = (job->rows - done + tiles - i - 1) / (tiles - i);
-    t.sum = job->sum + done * t.sum_stride;
-    for (size_t column = 0; column < t.width; column += 8)
-      for (size_t group = 0; group * INT8_GROUP < t.inputs; group++) tile_rows(&t, column, group);
-    t.w_next = NULL; // called once
-  }
+  for (size_t column = 0; column < t->width; column += 8)
+    for (size_t group = 0; group * INT8_GROUP < t->inputs; group++) tile_rows(t, column, group);
 }

@@ -6,8 +6,6 @@
 
 #include "kernels_x86.h"
 
-enum { TILE_ROWS = 12 };
-
 static inline __mmask16 first_lanes(size_t n)
 {
   return n < 16 ? (__mmask16)((1u << n) - 1) : 0xFFFF;
@@ -48,7 +46,7 @@ static inline __attribute__((always_inline)) void multiply_add(__m512i *sum, __m
 static inline __attribute__((always_inline)) void
 tile_group(const int8_job *t, size_t column, size_t group, const size_t rows, const size_t vectors)
 {
-  __m512i sum[TILE_ROWS][2];
+  __m512i sum[VNNI_INT8_ROWS][2];
   const size_t stride = 4 * t->width;
   const size_t first = group * INT8_GROUP;
   const size_t end = first + INT8_GROUP < t->inputs ? first + INT8_GROUP : t->inputs;
@@ -114,17 +112,9 @@ static void tile_rows(const int8_job *t, size_t column, size_t group, size_t vec
   }
 }
 
-void vnni_tile_int8(const int8_job *job)
+void vnni_tile_int8(const int8_job *t)
 {
-  int8_job t = *job;
-  size_t tiles = (job->rows + TILE_ROWS - 1) / TILE_ROWS;
-  for (size_t i = 0, done = 0; i < tiles; i++, done += t.rows) {
-    t.row = job->row + done;
-    t.rows = (job->rows - done + tiles - i - 1) / (tiles - i);
-    t.sum = job->sum + done * t.sum_stride;
-    for (size_t column = 0; column < t.width; column += 32)
-      for (size_t group = 0; group * INT8_GROUP < t.inputs; group++)
-        tile_rows(&t, column, group, t.width - column >= 32 ? 2 : 1);
-    t.w_next = NULL; // called once
-  }
+  for (size_t column = 0; column < t->width; column += 32)
+    for (size_t group = 0; group * INT8_GROUP < t->inputs; group++)
+      tile_rows(t, column, group, t->width - column >= 32 ? 2 : 1);
 }

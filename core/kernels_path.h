@@ -36,7 +36,12 @@ typedef struct {
 // Activations as 8-bit integers, rounded to a step of their own for every row and every INT8_GROUP
 // inputs: a 127th of the largest. Between them and int8 weights sums are exact integers, so that
 // all paths find the same.
-enum { INT8_ROWS = 36, INT8_INPUTS = 512, INT8_GROUP = 64, INT8_GROUPS = INT8_INPUTS / INT8_GROUP };
+enum {
+  INT8_ROWS = 36,
+  INT8_INPUTS = 512,
+  INT8_GROUP = 128,
+  INT8_GROUPS = INT8_INPUTS / INT8_GROUP
+};
 typedef struct {
   // -127..127, as bytes or 16 bits each, as the path likes; zeros up to a multiple of 4 inputs
   _Alignas(64) int16_t values[INT8_ROWS][INT8_INPUTS + 32];
@@ -50,7 +55,7 @@ typedef struct {
 typedef struct {
   const int8_rows *x;
   size_t row;  // the first of
-  size_t rows; // 1..tile_rows
+  size_t rows; // 1..int8_rows
   size_t inputs;
   const uint8_t *w;      // [inputs / 4, width, 4]
   const uint8_t *w_next; // wanted after these, or NULL
@@ -120,7 +125,8 @@ typedef struct {
   size_t tile_rows;
   void (*tile)(const tile_job *job);
   void (*finish)(const finish_job *job);
-  // Both or, on a path without them, NULL: up to INT8_ROWS rows and INT8_INPUTS inputs.
+  // All three or, on a path without them, NULL and 0: up to INT8_ROWS rows, INT8_INPUTS inputs.
+  size_t int8_rows; // of a tile
   void (*quantise)(const float *x, size_t x_stride, size_t rows, size_t inputs, int8_rows *to);
   void (*tile_int8)(const int8_job *job);
   // x = exp(scale * x + bias - largest of these), bias NULL: 0. Returns their sum, added in order.

@@ -220,6 +220,7 @@ const kernels_path kernels_plain = {
     .tile = tile,
     .finish = finish,
     .quantise = quantise,
+    .int8_rows = INT8_ROWS,
     .tile_int8 = tile_int8,
     .exponentials = exponentials,
     .activate = activate_plain,

@@ -6,6 +6,8 @@
 
 #include "kernels_path.h"
 
+enum { AVX2_INT8_ROWS = 4, VNNI_INT8_ROWS = 12 };
+
 void avx2_quantise(const float *x, size_t x_stride, size_t rows, size_t inputs, int8_rows *to);
 void avx2_tile_int8(const int8_job *job);
 void vnni_quantise(const float *x, size_t x_stride, size_t rows, size_t inputs, int8_rows *to);

@@ -97,6 +97,19 @@ static const uint8_t *weights_after(const matrix *m, const place *at, size_t fir
   return end < s->outputs ? weights_from(m, &next) : NULL;
 }
 
+// As in matrix.c: tiles of as equal a size as possible.
+static void run_tiles(const kernels_path *path, int8_job tile, size_t rows)
+{
+  size_t tiles = (rows + path->int8_rows - 1) / path->int8_rows;
+  for (size_t t = 0; t < tiles; t++) {
+    tile.rows = (rows - tile.row + tiles - t - 1) / (tiles - t);
+    path->tile_int8(&tile);
+    tile.w_next = NULL; // called once
+    tile.sum += tile.rows * tile.sum_stride;
+    tile.row += tile.rows;
+  }
+}
+
 void int8_sum_group(const run_job *job, const float *x, size_t rows, size_t first, size_t end,
                     float *sums)
 {
@@ -107,7 +120,6 @@ void int8_sum_group(const run_job *job, const float *x, size_t rows, size_t firs
       const float *from = x + tap * s->dilation * job->x_stride + input;
       int8_job tile = {
           .x = &inputs,
-          .rows = rows,
           .inputs = s->inputs - input < INT8_INPUTS ? s->inputs - input : INT8_INPUTS,
           .sum_stride = SUM_STRIDE,
           .first = tap == 0 && input == 0,
@@ -119,7 +131,7 @@ void int8_sum_group(const run_job *job, const float *x, size_t rows, size_t firs
         tile.w_next = weights_after(job->m, &at, first, end);
         tile.width = width_at(s->outputs, column);
         tile.sum = sums + (column - first);
-        job->path->tile_int8(&tile);
+        run_tiles(job->path, tile, rows);
       }
     }
 }

@@ -27,6 +27,22 @@ bool golden_input(golden_run *run, npy *array, const char *file);
 // The run has failed for another reason, told in one line.
 void golden_fail(golden_run *run, const char *line);
 
+// What a network shows along the way, put together from both rows of a batch: arrays [2, ...].
+typedef struct {
+  struct {
+    char name[64];
+    float *values;
+    size_t count; // of one row
+  } seen[16];
+  size_t count;
+  size_t row; // at hand, 0 or 1
+} golden_seen;
+
+void golden_watch(void *seen, const char *name, const float *values, size_t count);
+// Compares each with the array NAME.npy of the folder, three at least, and frees it. `some`: the
+// folder may lack others.
+void golden_compare_seen(golden_run *run, golden_seen *seen, double tolerance, bool some);
+
 void golden_fbank(golden_run *run);
 void golden_mel_meanvc(golden_run *run);
 void golden_mel_meanvc2(golden_run *run);

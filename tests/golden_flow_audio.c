@@ -41,33 +41,6 @@ static void finish(setup *s)
   pool_free(s->pool);
 }
 
-// Each probed value of batch row `row`, put where the whole array [2, ...] is compared.
-typedef struct {
-  golden_run *run;
-  struct {
-    char name[64];
-    float *values;
-    size_t count;
-  } seen[16];
-  size_t count;
-  size_t row;
-} watcher;
-
-static void watch(void *context, const char *name, const float *values, size_t count)
-{
-  watcher *w = context;
-  size_t i = 0;
-  while (i < w->count && strcmp(w->seen[i].name, name) != 0) i++;
-  if (i == w->count) {
-    if (w->count == 16) return;
-    snprintf(w->seen[i].name, sizeof w->seen[i].name, "%s", name);
-    w->seen[i].values = calloc(2 * count, sizeof(float));
-    w->seen[i].count = count;
-    w->count++;
-  }
-  memcpy(w->seen[i].values + w->row * count, values, count * sizeof(float));
-}
-
 void golden_flow_transformer(golden_run *run)
 {
   setup s;
@@ -83,14 +56,14 @@ void golden_flow_transformer(golden_run *run)
       !golden_input(run, &pooled, "in_text_f_c.npy") || !golden_input(run, &t, "in_t.npy") ||
       !golden_input(run, &r, "in_r.npy") || !golden_input(run, &second, "in2_latent.npy"))
     return;
-  watcher w = {.run = run};
+  golden_seen seen = {.count = 0};
   size_t rows = latent.shape[1];
   size_t text_rows = text.shape[1];
   float *u = calloc(latent.count + second.count, sizeof(float));
   flow_prompt prompts[2];
-  flow_audio_watch(s.f, watch, &w);
+  flow_audio_watch(s.f, golden_watch, &seen);
   for (size_t i = 0; i < 2; i++) {
-    w.row = i;
+    seen.row = i;
     if (flow_audio_prompt(s.f, text.values + i * text.count / 2, text_rows,
                           pooled.values + i * pooled.count / 2, &prompts[i], s.memory, s.pool,
                           &error) != MW_OK ||
@@ -99,12 +72,7 @@ void golden_flow_transformer(golden_run *run)
       golden_fail(run, error.text);
   }
   flow_audio_watch(s.f, NULL, NULL);
-  for (size_t i = 0; i < w.count; i++) {
-    char file[80];
-    snprintf(file, sizeof file, "%s.npy", w.seen[i].name);
-    golden_compare(run, file, w.seen[i].values, 2 * w.seen[i].count, tolerance);
-    free(w.seen[i].values);
-  }
+  golden_compare_seen(run, &seen, tolerance, false);
   golden_compare(run, "u.npy", u, latent.count, tolerance);
   if (flow_audio_call(s.f, &prompts[0], second.values, second.shape[1], t.values[1], r.values[1],
                       u + latent.count, s.memory, NULL, &error) != MW_OK)

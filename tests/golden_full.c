@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "asr_encoder.h"
+#include "bench_weights.h"
 #include "flow_vc.h"
-#include "formula.h"
 #include "golden.h"
 #include "vocos.h"
 
@@ -22,16 +22,6 @@ static float *draw(const char *name, double centre, double amplitude, size_t cou
   float *values = malloc((count + 1) * sizeof(float));
   formula_values(FORMULA_MEANVC, name, centre, amplitude, values, count);
   return values;
-}
-
-static mw_status open_formula(weights **file, weights_view *view, const char *kind, mw_error *error)
-{
-  inventory *known = NULL;
-  mw_status status = inventory_named(&known, kind, error);
-  if (status == MW_OK) status = weights_formula(file, known, FORMULA_MEANVC, NULL, error);
-  if (status == MW_OK) *view = inventory_view(known, *file);
-  inventory_free(known);
-  return status;
 }
 
 // Largest difference from a list of values; infinite when one of ours is no number.
@@ -89,7 +79,7 @@ static void compare_encoder(golden_run *run, const char *entry, const char *kind
   asr_encoder *e = NULL;
   asr_state *s = NULL;
   mw_error error;
-  mw_status status = open_formula(&file, &view, kind, &error);
+  mw_status status = bench_weights_open(&file, &view, kind, FORMULA_MEANVC, MW_WEIGHTS_F32, &error);
   if (status == MW_OK) status = asr_encoder_load(&e, &view, &error);
   if (status == MW_OK) status = asr_state_new(&s, e, chunk, second, &error);
   if (status == MW_OK) {
@@ -119,7 +109,8 @@ static void compare_vocoder(golden_run *run)
   mw_error error;
   for (int f = 0; f < FRAMES; f++)
     for (int b = 0; b < BINS; b++) mel[f * BINS + b] = (drawn[b * FRAMES + f] + 1.0f) / 2.0f;
-  mw_status status = open_formula(&file, &view, "vocos-16k", &error);
+  mw_status status =
+      bench_weights_open(&file, &view, "vocos-16k", FORMULA_MEANVC, MW_WEIGHTS_F32, &error);
   if (status == MW_OK) status = vocos_load(&v, &view, 0, &error);
   if (status == MW_OK) status = vocos_state_new(&s, v, FRAMES, &error);
   if (status == MW_OK) {
@@ -155,7 +146,8 @@ static bool open_decoder(golden_run *run, decoder *d, const char *kind, size_t c
   mw_error error;
   *d = (decoder){.speaker = draw("input.spk", 0.0, 1.7, WIDTH)};
   if (ahead == 0) d->prompt = draw("input.prompt", 0.0, 1.0, PROMPT_FRAMES * BINS);
-  mw_status status = open_formula(&d->file, &d->view, kind, &error);
+  mw_status status =
+      bench_weights_open(&d->file, &d->view, kind, FORMULA_MEANVC, MW_WEIGHTS_F32, &error);
   if (status == MW_OK) status = flow_vc_load(&d->f, &d->view, chunk, ahead, &error);
   if (status == MW_OK)
     status = flow_vc_voice_new(&d->voice, d->f, d->speaker, d->prompt, PROMPT_FRAMES, &error);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "bpe.h"
 #include "clap_text.h"
@@ -89,50 +88,6 @@ static bool read_tokens(golden_run *run, tokens *read, size_t text)
   return true;
 }
 
-// What a network shows along the way, put together from both texts: arrays [2, ...].
-typedef struct {
-  struct {
-    char name[32];
-    float *values;
-    size_t count; // of one text
-  } seen[16];
-  size_t count;
-  size_t text;
-} watcher;
-
-static void watch(void *context, const char *name, const float *values, size_t count)
-{
-  watcher *w = context;
-  size_t i = 0;
-  while (i < w->count && strcmp(w->seen[i].name, name) != 0) i++;
-  if (i == sizeof w->seen / sizeof w->seen[0]) return;
-  if (i == w->count) {
-    snprintf(w->seen[i].name, sizeof w->seen[i].name, "%s", name);
-    w->seen[i].values = calloc(2 * count, sizeof(float));
-    w->seen[i].count = count;
-    w->count++;
-  }
-  memcpy(w->seen[i].values + w->text * count, values, count * sizeof(float));
-}
-
-static void compare_seen(golden_run *run, watcher *w)
-{
-  size_t compared = 0;
-  for (size_t i = 0; i < w->count; i++) {
-    char file[4200];
-    struct stat about;
-    snprintf(file, sizeof file, "%s/%s.npy", run->folder, w->seen[i].name);
-    // the folder holds some of the stages
-    if (stat(file, &about) == 0) {
-      golden_compare(run, file + strlen(run->folder) + 1, w->seen[i].values, 2 * w->seen[i].count,
-                     tolerance);
-      compared++;
-    }
-    free(w->seen[i].values);
-  }
-  if (compared < 3) golden_fail(run, "hardly anything to compare with");
-}
-
 typedef struct {
   weights *file;
   arena *memory;
@@ -172,22 +127,22 @@ void golden_text_encoder(golden_run *run)
   setup s;
   tokens t;
   text_encoder *e = NULL;
-  watcher w = {.count = 0};
+  golden_seen seen = {.count = 0};
   mw_error error = {""};
   if (!start(&s, run) || text_encoder_load(&e, s.file, &error) != MW_OK) {
     golden_fail(run, error.text);
     return;
   }
-  text_encoder_watch(e, watch, &w);
-  for (w.text = 0; w.text < 2 && read_tokens(run, &t, w.text); w.text++) {
+  text_encoder_watch(e, golden_watch, &seen);
+  for (seen.row = 0; seen.row < 2 && read_tokens(run, &t, seen.row); seen.row++) {
     size_t count = t.rows * text_encoder_width(e);
     float *features = calloc(count, sizeof(float));
     if (text_encoder_run(e, t.ids, t.used, t.rows, features, s.memory, s.pool, &error) != MW_OK)
       golden_fail(run, error.text);
-    watch(&w, "last_hidden_state", features, count);
+    golden_watch(&seen, "last_hidden_state", features, count);
     free(features);
   }
-  compare_seen(run, &w);
+  golden_compare_seen(run, &seen, tolerance, true);
   compare_buckets(run, 32);
   text_encoder_free(e);
   finish(&s);
@@ -198,7 +153,7 @@ void golden_clap_text(golden_run *run)
   setup s;
   tokens t;
   clap_text *c = NULL;
-  watcher w = {.count = 0};
+  golden_seen seen = {.count = 0};
   mw_error error = {""};
   size_t heads = 0;
   json_size(json_get(json_get(run->config, "config"), "num_attention_heads"), 1, 1024, &heads);
@@ -206,15 +161,15 @@ void golden_clap_text(golden_run *run)
     golden_fail(run, error.text);
     return;
   }
-  clap_text_watch(c, watch, &w);
-  for (w.text = 0; w.text < 2 && read_tokens(run, &t, w.text); w.text++) {
+  clap_text_watch(c, golden_watch, &seen);
+  for (seen.row = 0; seen.row < 2 && read_tokens(run, &t, seen.row); seen.row++) {
     float *vector = calloc(clap_text_width(c), sizeof(float));
     if (clap_text_run(c, t.ids, t.used, vector, s.memory, s.pool, &error) != MW_OK)
       golden_fail(run, error.text);
-    watch(&w, "text_embed", vector, clap_text_width(c));
+    golden_watch(&seen, "text_embed", vector, clap_text_width(c));
     free(vector);
   }
-  compare_seen(run, &w);
+  golden_compare_seen(run, &seen, tolerance, true);
   clap_text_free(c);
   finish(&s);
 }

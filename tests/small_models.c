@@ -63,3 +63,27 @@ mw_status small_voice(mw_voice **made, const mw_voice_model *model, mw_error *er
     mw_voice_close(v);
   return status;
 }
+
+bool small_set_open(small_set *set)
+{
+  for (small_model m = 0; m < SMALL_MODELS; m++) {
+    mw_error error = {"no folder could be made"};
+    const small_folder *folder = &set->folders[m];
+    bool made = small_folder_make(&set->folders[m]) && small_folder_add(folder, m);
+    if (!made || mw_voice_model_open(&set->models[m], folder->path, NULL, 1, &error) != MW_OK ||
+        small_voice(&set->voices[m], set->models[m], &error) != MW_OK) {
+      fprintf(stderr, "%s\n", error.text);
+      return false;
+    }
+  }
+  return true;
+}
+
+void small_set_close(small_set *set)
+{
+  for (small_model m = 0; m < SMALL_MODELS; m++) {
+    mw_voice_close(set->voices[m]);
+    mw_voice_model_close(set->models[m]);
+    small_folder_remove(&set->folders[m]);
+  }
+}

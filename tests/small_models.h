@@ -20,6 +20,16 @@ bool small_folder_make(small_folder *folder);
 bool small_folder_add(const small_folder *folder, small_model model);
 void small_folder_remove(const small_folder *folder); // and all that is in it
 
+// Every model, each in a folder of its own, with a voice.
+typedef struct {
+  small_folder folders[SMALL_MODELS];
+  mw_voice_model *models[SMALL_MODELS];
+  mw_voice *voices[SMALL_MODELS];
+} small_set;
+
+bool small_set_open(small_set *set); // false, and told, when it cannot be
+void small_set_close(small_set *set);
+
 // A voice that no recording is needed for, ready for streams of the model.
 mw_status small_voice(mw_voice **made, const mw_voice_model *model, mw_error *error);
 

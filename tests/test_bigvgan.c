@@ -12,20 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "open_weights.h"
 #include "random.h"
 
 enum { FRAMES = 61, BINS = 80 };
-
-static weights *open_golden(const char *name)
-{
-  char path[4096];
-  weights *w = NULL;
-  mw_error error;
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(path, sizeof path, "%s/golden/meanaudio/%s", data != NULL ? data : "tests/data", name);
-  if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
-  return w;
-}
 
 static weights *file;
 static bigvgan *vocoder;

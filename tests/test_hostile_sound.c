@@ -15,38 +15,23 @@
 
 #include "small_models.h"
 
-static small_folder folders[SMALL_MODELS];
-static mw_voice_model *models[SMALL_MODELS];
-static mw_voice *voices[SMALL_MODELS];
+static small_set small;
 static char in_path[128];
 static char out_path[128];
 
 static int open_all(void **state)
 {
   (void)state;
-  mw_error error;
-  for (small_model m = 0; m < SMALL_MODELS; m++) {
-    if (!small_folder_make(&folders[m]) || !small_folder_add(&folders[m], m)) return -1;
-    mw_status status = mw_voice_model_open(&models[m], folders[m].path, NULL, 1, &error);
-    if (status == MW_OK) status = small_voice(&voices[m], models[m], &error);
-    if (status != MW_OK) {
-      print_error("%s\n", error.text);
-      return -1;
-    }
-  }
-  snprintf(in_path, sizeof in_path, "%s/in.wav", folders[0].path);
-  snprintf(out_path, sizeof out_path, "%s/out.wav", folders[0].path);
+  if (!small_set_open(&small)) return -1;
+  snprintf(in_path, sizeof in_path, "%s/in.wav", small.folders[0].path);
+  snprintf(out_path, sizeof out_path, "%s/out.wav", small.folders[0].path);
   return 0;
 }
 
 static int close_all(void **state)
 {
   (void)state;
-  for (small_model m = 0; m < SMALL_MODELS; m++) {
-    mw_voice_close(voices[m]);
-    mw_voice_model_close(models[m]);
-    small_folder_remove(&folders[m]);
-  }
+  small_set_close(&small);
   return 0;
 }
 
@@ -98,8 +83,8 @@ static void write_wav(float (*at)(sf_count_t), sf_count_t frames, int rate_hz, i
 
 static mw_status convert(small_model m, bool published, mw_error *error)
 {
-  mw_conversion how = {.model = models[m],
-                       .voice = voices[m],
+  mw_conversion how = {.model = small.models[m],
+                       .voice = small.voices[m],
                        .seed = 1,
                        .controls = MW_VOICE_CONTROLS,
                        .published_loop = published};

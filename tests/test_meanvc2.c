@@ -17,34 +17,18 @@
 #include "voice.h"
 
 enum { FRAMES = 24000 };
-static small_folder folders[SMALL_MODELS];
-static mw_voice_model *models[SMALL_MODELS];
-static mw_voice *voices[SMALL_MODELS];
+static small_set small;
 
 static int open_all(void **state)
 {
   (void)state;
-  mw_error error;
-  for (small_model m = 0; m < SMALL_MODELS; m++) {
-    if (!small_folder_make(&folders[m]) || !small_folder_add(&folders[m], m)) return -1;
-    mw_status status = mw_voice_model_open(&models[m], folders[m].path, NULL, 1, &error);
-    if (status == MW_OK) status = small_voice(&voices[m], models[m], &error);
-    if (status != MW_OK) {
-      print_error("%s\n", error.text);
-      return -1;
-    }
-  }
-  return 0;
+  return small_set_open(&small) ? 0 : -1;
 }
 
 static int close_all(void **state)
 {
   (void)state;
-  for (small_model m = 0; m < SMALL_MODELS; m++) {
-    mw_voice_close(voices[m]);
-    mw_voice_model_close(models[m]);
-    small_folder_remove(&folders[m]);
-  }
+  small_set_close(&small);
   return 0;
 }
 
@@ -56,8 +40,8 @@ static void make_chirp(float *x, size_t frames)
 
 static mw_status new_stream(mw_stream **s, small_model m, unsigned rate_hz, bool published)
 {
-  return (published ? mw_stream_new_published : mw_stream_new)(s, models[m], voices[m], rate_hz, 5,
-                                                               NULL);
+  return (published ? mw_stream_new_published : mw_stream_new)(s, small.models[m], small.voices[m],
+                                                               rate_hz, 5, NULL);
 }
 
 static void cutting_changes_no_bit(void **state)
@@ -97,7 +81,7 @@ static size_t measure_owed(small_model m, bool published)
   enum { STEPS = 60 };
   static float in[FRAMES];
   static float out[FRAMES];
-  converter_model networks = vc_model_networks(models[m]);
+  converter_model networks = vc_model_networks(small.models[m]);
   converter *c = NULL;
   size_t given = 0;
   size_t made = 0;
@@ -110,7 +94,7 @@ static size_t measure_owed(small_model m, bool published)
     assert_true(converter_wanted(c) <= converter_most_wanted(c));
     assert_true(converter_returned(c) <= converter_most_returned(c));
     made += converter_returned(c);
-    converter_step(c, voices[m]->folded, in, NULL, out, NULL);
+    converter_step(c, small.voices[m]->folded, in, NULL, out, NULL);
   }
   converter_free(c);
   return worst;
@@ -190,10 +174,10 @@ static void a_bundle_sounds_as_its_files(void **state)
     mw_error error;
     mw_voice_model *model = NULL;
     mw_voice *voice = NULL;
-    snprintf(paths[0], sizeof paths[0], "%s/%s", folders[m].path, small_decoders[m]);
-    snprintf(paths[1], sizeof paths[1], "%s/%s", folders[m].path, encoder[m]);
-    snprintf(paths[2], sizeof paths[2], "%s/vocos.pt", folders[m].path);
-    snprintf(bundle, sizeof bundle, "%s/all.mw", folders[m].path);
+    snprintf(paths[0], sizeof paths[0], "%s/%s", small.folders[m].path, small_decoders[m]);
+    snprintf(paths[1], sizeof paths[1], "%s/%s", small.folders[m].path, encoder[m]);
+    snprintf(paths[2], sizeof paths[2], "%s/vocos.pt", small.folders[m].path);
+    snprintf(bundle, sizeof bundle, "%s/all.mw", small.folders[m].path);
     const char *const files[3] = {paths[0], paths[1], paths[2]};
     mw_model_import wish = {.paths = files, .count = 3, .output = bundle, .type = MW_WEIGHTS_F32};
     if (mw_models_import(&wish, &error) != MW_OK ||
@@ -202,8 +186,9 @@ static void a_bundle_sounds_as_its_files(void **state)
       fail_msg("%s", error.text);
     for (int k = 0; k < 2; k++) {
       mw_stream *s = NULL;
-      assert_int_equal(
-          mw_stream_new(&s, k ? model : models[m], k ? voice : voices[m], 16000, 5, NULL), MW_OK);
+      assert_int_equal(mw_stream_new(&s, k ? model : small.models[m], k ? voice : small.voices[m],
+                                     16000, 5, NULL),
+                       MW_OK);
       mw_stream_run(s, in, out[k], FRAMES);
       mw_stream_free(s);
     }
@@ -248,15 +233,16 @@ static void a_voice_of_another_model_is_refused(void **state)
   char path[256];
   mw_error error;
   mw_voice *read = NULL;
-  snprintf(path, sizeof path, "%s/a.voice", folders[0].path);
-  assert_int_equal(mw_voice_save(voices[SMALL_MEANVC], path, "a", "", true, NULL), MW_OK);
-  assert_int_equal(mw_voice_open(&read, models[SMALL_MEANVC2_40], path, NULL, &error),
+  snprintf(path, sizeof path, "%s/a.voice", small.folders[0].path);
+  assert_int_equal(mw_voice_save(small.voices[SMALL_MEANVC], path, "a", "", true, NULL), MW_OK);
+  assert_int_equal(mw_voice_open(&read, small.models[SMALL_MEANVC2_40], path, NULL, &error),
                    MW_ERROR_MODEL);
   assert_non_null(strstr(error.text, "made for another model"));
   assert_null(strchr(error.text, '\n'));
   // one speaker encoder, one space: both models of MeanVC 2 share their voices
-  assert_int_equal(mw_voice_save(voices[SMALL_MEANVC2_120], path, "a", "", true, NULL), MW_OK);
-  assert_int_equal(mw_voice_open(&read, models[SMALL_MEANVC2_40], path, NULL, NULL), MW_OK);
+  assert_int_equal(mw_voice_save(small.voices[SMALL_MEANVC2_120], path, "a", "", true, NULL),
+                   MW_OK);
+  assert_int_equal(mw_voice_open(&read, small.models[SMALL_MEANVC2_40], path, NULL, NULL), MW_OK);
   mw_voice_close(read);
 }
 

@@ -92,34 +92,18 @@ int pthread_mutex_lock(pthread_mutex_t *lock)
 
 // ---- models ----
 
-static small_folder folders[SMALL_MODELS];
-static mw_voice_model *models[SMALL_MODELS];
-static mw_voice *voices[SMALL_MODELS];
+static small_set small;
 
 static int open_all(void **state)
 {
   (void)state;
-  mw_error error;
-  for (small_model m = 0; m < SMALL_MODELS; m++) {
-    if (!small_folder_make(&folders[m]) || !small_folder_add(&folders[m], m)) return -1;
-    mw_status status = mw_voice_model_open(&models[m], folders[m].path, NULL, 1, &error);
-    if (status == MW_OK) status = small_voice(&voices[m], models[m], &error);
-    if (status != MW_OK) {
-      print_error("%s\n", error.text);
-      return -1;
-    }
-  }
-  return 0;
+  return small_set_open(&small) ? 0 : -1;
 }
 
 static int close_all(void **state)
 {
   (void)state;
-  for (small_model m = 0; m < SMALL_MODELS; m++) {
-    mw_voice_close(voices[m]);
-    mw_voice_model_close(models[m]);
-    small_folder_remove(&folders[m]);
-  }
+  small_set_close(&small);
   return 0;
 }
 
@@ -171,10 +155,10 @@ static void streams_ask_for_nothing(void **state)
   for (small_model m = 0; m < SMALL_MODELS; m++) {
     for (int r = 0; r < 3; r++) {
       mw_stream *s = NULL;
-      mw_status status = (r == 1 ? mw_stream_new_published
-                                 : mw_stream_new)(&s, models[m], voices[m], rates[r], 1, NULL);
+      mw_status status = (r == 1 ? mw_stream_new_published : mw_stream_new)(
+          &s, small.models[m], small.voices[m], rates[r], 1, NULL);
       assert_int_equal(status, MW_OK);
-      run_trapped(s, voices[m], in, out, FRAMES, r == 2 ? 4096 : 333);
+      run_trapped(s, small.voices[m], in, out, FRAMES, r == 2 ? 4096 : 333);
       for (int i = 0; i < FRAMES; i++) assert_true(isfinite(out[i]));
       mw_stream_free(s);
     }
@@ -236,7 +220,7 @@ static cycle find_cycle(const converter *c, small_model m)
 // once returns for ever.
 static void run_long(small_model m)
 {
-  converter_model networks = vc_model_networks(models[m]);
+  converter_model networks = vc_model_networks(small.models[m]);
   converter *c = NULL;
   assert_int_equal(converter_new(&c, &networks, 100, 50, false, NULL), MW_OK);
   const cycle turn = find_cycle(c, m);
@@ -262,7 +246,7 @@ static void run_long(small_model m)
   for (size_t i = 0; i < chunks; i++) {
     double begun = now_ms();
     size_t made = converter_returned(c);
-    converter_step(c, voices[m]->folded, in + i % turn.input * samples, noise, out, NULL);
+    converter_step(c, small.voices[m]->folded, in + i % turn.input * samples, noise, out, NULL);
     times[i] = now_ms() - begun;
     if (asr_position(c->encoder) > furthest) furthest = asr_position(c->encoder);
     for (size_t k = 0; k < made; k++)

@@ -10,20 +10,10 @@
 #include <cmocka.h>
 
 #include "clap_text.h"
+#include "open_weights.h"
 #include "text_encoder.h"
 
 enum { ROWS = 77, WIDTH = 48, JOINT = 24, HEADS = 4 };
-
-static weights *open_golden(const char *name)
-{
-  char path[4096];
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  weights *w = NULL;
-  mw_error error = {""};
-  snprintf(path, sizeof path, "%s/golden/meanaudio/%s", data != NULL ? data : "tests/data", name);
-  if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
-  return w;
-}
 
 static void threads_change_no_bit(void **state)
 {
