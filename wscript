@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from waflib import Utils
+from waflib import Options, Utils
 
 APPNAME = "meanwave"
 VERSION = "0.1.0"
@@ -39,6 +39,7 @@ def options(opt):
     opt.add_option("--debug", action="store_true", help="no optimisation, all symbols")
     opt.add_option("--sanitize", default="", metavar="LIST",
                    help="address,undefined or thread: build with these sanitizers")
+    opt.add_option("--minutes", type=float, default=5.0, help="of ./waf fuzz NAME")
     opt.add_option("--werror", action="store_true", help="warnings are errors")
 
 
@@ -62,6 +63,11 @@ def configure(conf):
         links += sanitizers
     conf.env.append_value("CFLAGS", flags)
     conf.env.append_value("LINKFLAGS", links)
+    conf.env.FUZZED = "fuzzer" in conf.options.sanitize
+    if conf.env.FUZZED:
+        conf.check_cc(fragment="int LLVMFuzzerTestOneInput(void);\n"
+                      "int LLVMFuzzerTestOneInput(void) { return 0; }\n",
+                      linkflags=["-fsanitize=fuzzer"], msg="Checking for libFuzzer")
     machine = conf.env.DEST_CPU
     conf.env.INSTRUCTION_SETS = [name for name, (machines, _) in INSTRUCTION_SETS.items()
                                  if machine in machines]
@@ -92,13 +98,15 @@ def build(bld):
         chosen = [node for node in sources if instruction_set(node) == name]
         if chosen:
             bld.objects(source=chosen, target="core_" + name, includes="core", use=libraries,
-                        cflags=INSTRUCTION_SETS[name][1])
+                        # they parse nothing, and clang takes minutes to instrument them
+                        cflags=INSTRUCTION_SETS[name][1] + (["-fno-sanitize=all"] if bld.env.FUZZED else []))
             objects.append("core_" + name)
     bld.stlib(source=plain, target="core", includes="core", use=[*objects, *libraries.split()],
               export_includes="core")
     if bld.path.ant_glob("host/*.c"):
-        bld.program(source=bld.path.ant_glob("host/*.c"), target="meanwave", includes="host",
-                    use="core PORTAUDIO " + libraries)
+        bld.objects(source=bld.path.ant_glob("host/*.c", excl="host/main.c"), target="host", includes="host",
+                    export_includes="host", use="core PORTAUDIO " + libraries)
+        bld.program(source="host/main.c", target="meanwave", use="host core PORTAUDIO " + libraries)
         # the option table is the man page and the completions too
         bld.install_files("${DATADIR}/applications", "host/meanwave.desktop")
         for words, target, place in (
@@ -129,6 +137,7 @@ def build(bld):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
                     install_path=None, linkflags=["-rdynamic"],
                     use="core CMOCKA LILV LV2 lv2_host sampler " + libraries + helpers)
+    build_fuzz_targets(bld, libraries + helpers)
     golden = bld.path.ant_glob("tests/golden*.c")
     if golden:
         bld.program(source=golden, target="tests/golden", includes="tests", install_path=None,
@@ -140,6 +149,18 @@ def build(bld):
         bld.install_files("${DATADIR}/meanwave/" + folder, files,
                           cwd=bld.path.find_dir(folder), relative_trick=True)
     bld.add_post_fun(write_compile_database)
+
+
+def build_fuzz_targets(bld, libraries):
+    """tests/fuzz/fuzz_NAME.c become programs: with libFuzzer's main where it is asked for, else with
+    one that replays a corpus."""
+    bld.objects(source="tests/fuzz/fuzz.c", target="fuzz_support", includes="tests/fuzz", use="core")
+    driver = [] if bld.env.FUZZED else ["tests/fuzz/replay.c"]
+    for node in bld.path.ant_glob("tests/fuzz/fuzz_*.c"):
+        bld.program(source=[node, *driver], target="tests/" + node.name[:-2], includes="tests/fuzz tests",
+                    install_path=None, linkflags=["-fsanitize=fuzzer"] if bld.env.FUZZED else [],
+                    use=("host PORTAUDIO " if node.name == "fuzz_options.c" else "") +
+                    "fuzz_support core CMOCKA LV2 " + libraries)
 
 
 def write_compile_database(bld):
@@ -159,21 +180,29 @@ def write_compile_database(bld):
 
 # ---- check and demo ----
 
-def ensure_built(ctx, configure_options):
-    """Configures when that was never done, then builds; the commands of a user do the same."""
+def ensure_built(ctx, configure_options, variant="", compiler=None):
+    """Configures when that was never done, then builds; the commands of a user do the same. A variant
+    lies in a folder of its own in the build's."""
     waf = [sys.executable, os.path.join(ctx.path.abspath(), "waf")]
-    if not os.path.isfile(os.path.join(ctx.path.abspath(), out, "c4che", "_cache.py")):
-        run_or_fail(ctx, waf + ["configure"] + configure_options)
-    run_or_fail(ctx, waf + ["build"])
+    folder = os.path.join(out, variant)
+    environment = dict(os.environ)
+    if variant:
+        environment["WAFLOCK"] = ".lock-waf-" + variant
+    if compiler:
+        environment["CC"] = compiler
+    if not os.path.isfile(os.path.join(ctx.path.abspath(), folder, "c4che", "_cache.py")):
+        run_or_fail(ctx, waf + ["configure", "--out", folder] + configure_options, environment)
+    run_or_fail(ctx, waf + ["build"], environment)
 
 
-def run_or_fail(ctx, command):
-    if subprocess.run(command, cwd=ctx.path.abspath()).returncode:
+def run_or_fail(ctx, command, environment=None):
+    if subprocess.run(command, cwd=ctx.path.abspath(), env=environment).returncode:
         ctx.fatal("failed: " + " ".join(command[1:]))
 
 
-def test_environment(ctx):
+def test_environment(ctx, variant=""):
     source = ctx.path.abspath()
+    out = os.path.join(globals()["out"], variant)
     return dict(os.environ, MEANWAVE_TEST_DATA=os.path.join(source, "tests", "data"),
                 MEANWAVE_MODELS=os.path.join(source, "models"),
                 MEANWAVE_PRESETS=os.path.join(source, "presets"),
@@ -268,6 +297,26 @@ def length(path):
     return float(subprocess.run(["soxi", "-V1", "-D", path], stdout=subprocess.PIPE, check=True).stdout)
 
 
+def fuzz(ctx):
+    """fuzz NAME [--minutes N]: gives a parser ever changed inputs, by clang's libFuzzer"""
+    names = sorted(node.name[5:-2] for node in ctx.path.ant_glob("tests/fuzz/fuzz_*.c"))
+    name = Options.commands.pop(0) if Options.commands else ""
+    if name not in names:
+        ctx.fatal("usage: ./waf fuzz NAME [--minutes N] with a NAME of: " + " ".join(names))
+    if shutil.which("clang") is None:
+        ctx.fatal("fuzzing needs clang and its libFuzzer: apt-get install clang")
+    ensure_built(ctx, ["--sanitize=fuzzer-no-link,address,undefined"], "fuzz", "clang")
+    found = ctx.path.make_node(os.path.join(out, "fuzz", "found", name))
+    found.mkdir()
+    print("%s: for %g minutes; what it finds lies in %s" % (name, Options.options.minutes, found.abspath()),
+          flush=True)
+    run_or_fail(ctx, [os.path.join(ctx.path.abspath(), out, "fuzz", "tests", "fuzz_" + name),
+                      "-max_total_time=%d" % (60 * Options.options.minutes), "-timeout=20",
+                      "-rss_limit_mb=2048", "-artifact_prefix=%s/" % found.parent.abspath(),
+                      found.abspath(), os.path.join(ctx.path.abspath(), "tests", "fuzz", "corpus", name)],
+                test_environment(ctx, "fuzz"))
+
+
 def check(ctx):
     """builds with warnings as errors and runs every test"""
     ensure_built(ctx, ["--werror"])
@@ -277,6 +326,10 @@ def check(ctx):
     for node in ctx.path.ant_glob("tests/test_*.c"):
         program = os.path.join(build_folder.abspath(), "tests", node.name[:-2])
         jobs.append((node.name[:-2], [program]))
+    for node in ctx.path.ant_glob("tests/fuzz/fuzz_*.c"):
+        program = os.path.join(build_folder.abspath(), "tests", node.name[:-2])
+        corpus = os.path.join(ctx.path.abspath(), "tests", "fuzz", "corpus", node.name[5:-2])
+        jobs.append(("fuzz corpus " + node.name[5:-2], [program, corpus]))
     for folder in ctx.path.ant_glob("tests/data/golden/*/*", dir=True, src=False):
         program = os.path.join(build_folder.abspath(), "tests", "golden")
         jobs.append(("golden " + folder.path_from(ctx.path.find_node("tests/data/golden")),

@@ -73,6 +73,8 @@ static mw_status read_metadata(weights *w, const json_node *metadata, mw_error *
 {
   if (metadata->type != JSON_OBJECT)
     return mw_fail(error, MW_ERROR_FORMAT, "%s: __metadata__ is not an object", w->path);
+  if (w->metadata != NULL)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: __metadata__ occurs twice", w->path);
   w->metadata = arena_take(w->memory, metadata->length, sizeof *w->metadata);
   if (w->metadata == NULL) return mw_fail_memory(error, "reading metadata");
   for (const json_node *entry = metadata->first; entry != NULL; entry = entry->next) {

@@ -324,7 +324,7 @@ static void collect_outputs(lv2_host *h, float *const *out, uint32_t frames, boo
   size_t outputs = 0;
   const float *places[MOST_PORTS];
   for (uint32_t i = 0; i < h->port_count; i++) {
-    const float *at = (const float *)h->buffers[i].end - frames;
+    const float *at = h->kinds[i] == AUDIO ? (const float *)h->buffers[i].end - frames : NULL;
     if (h->kinds[i] == ATOM && !h->is_input[i]) {
       hear_all(h, (const LV2_Atom_Sequence *)h->buffers[i].base,
                (size_t)(h->buffers[i].end - h->buffers[i].base));
