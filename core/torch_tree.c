@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A tree may hold the same list many times over; what is visited is counted, not what is stored.
-enum { DEPTH_LIMIT = 64, VISIT_LIMIT = 4 << 20, TENSOR_LIMIT = 1 << 17, PATH_LIMIT = 1024 };
+// A tree may hold the same list many times over; what is visited is counted, not what is stored. So
+// many visits beyond one for each byte of the pickle.
+enum { DEPTH_LIMIT = 64, VISITS_MORE = 1 << 16, TENSOR_LIMIT = 1 << 17, PATH_LIMIT = 1024 };
 
 typedef struct {
   weights *w;
   torch_storage find;
   void *context;
-  size_t visits;
+  size_t visits_left;
   char path[PATH_LIMIT];
   mw_error *error;
 } walker;
@@ -143,7 +144,7 @@ static mw_status walk_items(walker *k, const pickle_value *value, unsigned depth
 
 static mw_status walk(walker *k, pickle_value *value, unsigned depth)
 {
-  if (depth >= DEPTH_LIMIT || ++k->visits > VISIT_LIMIT)
+  if (depth >= DEPTH_LIMIT || k->visits_left-- == 0)
     return mw_fail(k->error, MW_ERROR_FORMAT, "%s: its tree is too deep or too large at %s",
                    k->w->path, k->path);
   if (is_call(value, "torch._utils._rebuild_tensor_v2")) return add_tensor(k, value->items[1]);
@@ -169,7 +170,11 @@ mw_status torch_tree_read(weights *w, const pickle_tree *tree, torch_storage fin
 {
   walker *k = calloc(1, sizeof *k);
   if (k == NULL) return mw_fail_memory(error, "reading a PyTorch file");
-  *k = (walker){.w = w, .find = find, .context = context, .error = error};
+  *k = (walker){.w = w,
+                .find = find,
+                .context = context,
+                .visits_left = tree->size + VISITS_MORE,
+                .error = error};
   mw_status status = walk(k, tree->root, 0);
   free(k);
   return status == MW_OK ? weights_index(w, error) : status;
