@@ -182,7 +182,8 @@ MW_API void mw_stream_free(mw_stream *stream); // NULL is fine
 MW_API void mw_stream_reset(mw_stream *stream);
 // Output frame k + delay belongs to input frame k. Constant for a model and a rate.
 MW_API size_t mw_stream_delay_frames(const mw_stream *stream);
-// in, out [frames], one channel; may be the same array. What is not a number is taken as silence.
+// in, out [frames], one channel; may be the same array. What is not a number is taken as silence, so
+// that the output is finite whatever voice and model are.
 MW_API void mw_stream_run(mw_stream *stream, const float *in, float *out, size_t frames);
 // With a model that is not told its pitch: gives up mw_stream_set_pitch for 45 ms less delay.
 // Resets. Not real time.

@@ -274,6 +274,13 @@ static void enqueue(mw_stream *s, const float *made, size_t count)
   }
 }
 
+// Beyond LOUDEST nothing is speech, and squares must not overflow; what is no number is silence.
+static float bearable(float value)
+{
+  enum { LOUDEST = 8 };
+  return isfinite(value) ? fmaxf(-LOUDEST, fminf(LOUDEST, value)) : 0.0f;
+}
+
 // Samples of the model's rate into chunks, and full chunks through the loop.
 static void collect(mw_stream *s, const float *samples, size_t count)
 {
@@ -289,6 +296,8 @@ static void collect(mw_stream *s, const float *samples, size_t count)
     s->stage_begun_ns = now_ns();
     converter_step(s->loop, s->voice->folded, s->chunk, NULL, s->made, NULL);
     s->held = 0;
+    // a voice or model that somebody broke may make anything
+    for (size_t i = 0; i < made; i++) s->made[i] = bearable(s->made[i]);
     if (s->shift != NULL) pitch_shift_run(s->shift, s->made, s->made, made);
     size_t early = s->early < made ? s->early : made;
     s->early -= early;
@@ -323,13 +332,11 @@ static void finish(mw_stream *s, const float *dry, const float *gates, float *ou
 
 void mw_stream_run(mw_stream *s, const float *in, float *out, size_t frames)
 {
-  enum { LOUDEST = 8 }; // beyond it nothing is speech, and squares must not overflow
   float *gates = s->piece + 2 * PIECE_FRAMES;
   uint64_t before = denormal_flush(); // on every thread alike: the bits must not depend on it
   while (frames > 0) {
     size_t count = frames < PIECE_FRAMES ? frames : PIECE_FRAMES;
-    for (size_t i = 0; i < count; i++)
-      s->piece[i] = isfinite(in[i]) ? fmaxf(-LOUDEST, fminf(LOUDEST, in[i])) : 0.0f;
+    for (size_t i = 0; i < count; i++) s->piece[i] = bearable(in[i]);
     ring_write(s->dry, s->piece, count);
     gate_run(s->noise_gate, s->piece, gates, count);
     feed(s, s->piece, count);

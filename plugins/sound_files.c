@@ -2,6 +2,7 @@
 #include "sound_files.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,10 +102,12 @@ mw_status files_read_clip(const side_state *st, const sound_keys *keys, mw_sound
   for (size_t i = 0; i <= sound->frames; i++) {
     uint32_t word = 0;
     for (int k = 0; k < 4; k++) word |= (uint32_t)packed[4 * i + (size_t)k] << (8 * k);
-    if (i == 0)
+    if (i == 0) {
       sound->rate_hz = word;
-    else
+    } else {
       memcpy(&samples[i - 1], &word, sizeof word);
+      if (!isfinite(samples[i - 1])) samples[i - 1] = 0.0f;
+    }
   }
   return MW_OK;
 }
@@ -112,6 +115,9 @@ mw_status files_read_clip(const side_state *st, const sound_keys *keys, mw_sound
 bool files_read_loops(const side_state *st, const sound_keys *keys)
 {
   size_t bytes;
-  const int32_t *value = side_retrieve(st, keys->clip_loops, st->host->atom_Bool, &bytes);
-  return value != NULL && bytes == sizeof *value && *value != 0;
+  int32_t loops = 0;
+  const void *value = side_retrieve(st, keys->clip_loops, st->host->atom_Bool, &bytes);
+  // hosts align nothing
+  if (value != NULL && bytes == sizeof loops) memcpy(&loops, value, sizeof loops);
+  return loops != 0;
 }

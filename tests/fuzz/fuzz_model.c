@@ -216,6 +216,8 @@ static mw_status convert(const mw_voice_model *model, const mw_voice *voice, mw_
   mw_status status = mw_stream_new(&s, model, voice, RATE_HZ, 1, error);
   for (size_t i = 0; i < FRAMES; i++) sound[i] = 0.3f * sinf(0.05f * (float)i);
   if (status == MW_OK) mw_stream_run(s, sound, sound, FRAMES);
+  for (size_t i = 0; status == MW_OK && i < FRAMES; i++)
+    if (!isfinite(sound[i])) abort();
   mw_stream_free(s);
   return status;
 }

@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
   pickle_tree tree;
   mw_error error = {""};
   if (w == NULL || memory == NULL) abort();
+  w->file = -1;
   w->memory = arena_new();
   w->path = strdup("fuzz");
   mw_status status = pickle_read(&tree, bytes, size, "fuzz", memory, &error);

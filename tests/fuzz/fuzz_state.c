@@ -53,6 +53,8 @@ static void open_plugins(void)
 {
   const char *places = getenv("LV2_PATH");
   char path[4096];
+  // no state is of a model; opening the default one each time would take all of the time
+  setenv("MEANWAVE_MODELS", "/dev/null", 1);
   for (int i = 0; i < PLUGINS; i++) {
     snprintf(path, sizeof path, "%.*s/%s", (int)strcspn(places != NULL ? places : "", ":"), places,
              files[i]);
