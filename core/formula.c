@@ -180,6 +180,7 @@ mw_status weights_formula(weights **made, const inventory *known, formula_rule r
   weights *w = calloc(1, sizeof *w);
   mw_status status = MW_ERROR_MEMORY;
   if (w == NULL) return mw_fail_memory(error, "making weights");
+  w->file = -1;
   w->memory = arena_new();
   w->path = strdup(inventory_kind(known));
   for (size_t i = 0; i < inventory_count(known); i++) w->size += item_bytes(inventory_at(known, i));

@@ -227,6 +227,7 @@ static mw_status encode_sound(const job *j, float *x0, mw_error *error)
   float *variance = arena_floats(j->memory, count);
   if (status == MW_OK && (arena_failed(j->memory) || frames == 0))
     status = mw_fail_memory(error, "encoding a sound");
+  if (status == MW_OK) status = weights_check(sound_model_coder_file(m), error);
   if (status == MW_OK) status = latent_coder_load(&coder, sound_model_coder_file(m), true, error);
   if (status == MW_OK) {
     size_t known = at_rate.frames < samples ? at_rate.frames : samples;

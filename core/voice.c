@@ -89,12 +89,14 @@ static mw_status read_own(mw_voice **read, const mw_voice_model *m, const char *
   const tensor *prompt;
   if (snprintf(prefix, sizeof prefix, "voices.%s.", name) >= (int)sizeof prefix)
     return mw_fail(error, MW_ERROR_ARGUMENT, "%.60s...: no voice has so long a name", name);
+  mw_status status = weights_check(m->decoder_file, error);
+  if (status != MW_OK) return status;
   weights_view view = weights_under(m->decoder_file, prefix);
   if (weights_view_find(&view, "embedding") == NULL)
     return mw_fail(error, MW_ERROR_MODEL,
                    "%s: there is no voice '%s' in it; see meanwave voice list",
                    weights_path(m->decoder_file), name);
-  mw_status status = weights_need(&embedding, &view, "embedding", 1,
+  status = weights_need(&embedding, &view, "embedding", 1,
                                   (size_t[]){flow_vc_speaker(m->decoder)}, error);
   if (status == MW_OK)
     status = weights_need(&prompt, &view, "prompt", 2,

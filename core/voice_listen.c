@@ -34,8 +34,8 @@ static mw_status ears_open(ears *e, const mw_voice_model *m, mw_error *error)
 {
   enum { WAVLM_DISTANCE = 800 };
   weights_view view = weights_under(m->decoder_file, "speaker.");
-  mw_status status = MW_OK;
-  if (m->folder[0] != '\0')
+  mw_status status = weights_check(m->decoder_file, error);
+  if (status == MW_OK && m->folder[0] != '\0')
     status = vc_published_open(&e->file, m->folder, VC_PUBLISHED_SPEAKER, "layer1.conv.weight",
                                &view, error);
   if (status == MW_OK && vc_hears_with_wavlm(m))

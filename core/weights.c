@@ -125,21 +125,18 @@ mw_status weights_index(weights *w, mw_error *error)
 
 static mw_status map_file(weights *w, mw_error *error)
 {
-  int file = open(w->path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return mw_fail(error, MW_ERROR_IO, "%s: %s", w->path, strerror(errno));
+  // a pipe of that name must not be waited for
+  w->file = open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (w->file < 0) return mw_fail(error, MW_ERROR_IO, "%s: %s", w->path, strerror(errno));
   struct stat about;
-  if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
-    close(file);
+  if (fstat(w->file, &about) != 0 || !S_ISREG(about.st_mode))
     return mw_fail(error, MW_ERROR_IO, "%s: not a file", w->path);
-  }
   w->size = (size_t)about.st_size;
-  void *mapped = w->size > 0 ? mmap(NULL, w->size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
-  close(file);
+  void *mapped = w->size > 0 ? mmap(NULL, w->size, PROT_READ, MAP_PRIVATE, w->file, 0) : MAP_FAILED;
   if (w->size == 0) return mw_fail(error, MW_ERROR_FORMAT, "%s: the file is empty", w->path);
   if (mapped == MAP_FAILED)
     return mw_fail(error, MW_ERROR_IO, "%s: could not be mapped: %s", w->path, strerror(errno));
   w->bytes = mapped;
-  w->is_file = true;
   return MW_OK;
 }
 
@@ -163,6 +160,7 @@ mw_status weights_open(weights **opened, const char *path, mw_error *error)
   weights *w = calloc(1, sizeof *w);
   mw_status status = MW_ERROR_MEMORY;
   if (w != NULL) {
+    w->file = -1;
     w->memory = arena_new();
     w->path = strdup(path);
   }
@@ -184,6 +182,7 @@ void weights_close(weights *w)
 {
   if (w == NULL) return;
   if (w->bytes != NULL) munmap((void *)w->bytes, w->size);
+  if (w->file >= 0) close(w->file);
   free(w->buckets);
   free(w->tensors);
   free(w->path);
@@ -191,9 +190,18 @@ void weights_close(weights *w)
   free(w);
 }
 
+mw_status weights_check(const weights *w, mw_error *error)
+{
+  struct stat about;
+  if (w->file < 0 || (fstat(w->file, &about) == 0 && (size_t)about.st_size >= w->size))
+    return MW_OK;
+  return mw_fail(error, MW_ERROR_IO, "%s: was cut short while it was in use; put it back and start again",
+                 w->path);
+}
+
 void weights_let_go(const weights *w)
 {
-  if (w != NULL && w->is_file) madvise((void *)w->bytes, w->size, MADV_DONTNEED);
+  if (w != NULL && w->file >= 0) madvise((void *)w->bytes, w->size, MADV_DONTNEED);
 }
 
 const char *weights_path(const weights *w)

@@ -45,6 +45,10 @@ typedef struct weights weights;
 // Opens and maps `path`; the container is recognised by its content, never by its name.
 mw_status weights_open(weights **opened, const char *path, mw_error *error);
 void weights_close(weights *w);
+// MW_ERROR_IO when the file became shorter than what is mapped of it: reading on would end the
+// process. To be asked before a read long after opening; a file that was replaced by another of its
+// name is still there. Any thread.
+mw_status weights_check(const weights *w, mw_error *error);
 // Gives back the memory of pages read so far; they are read from the file again when needed. For
 // after a network has made its own copy. Any thread.
 void weights_let_go(const weights *w);

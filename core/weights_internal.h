@@ -14,7 +14,7 @@ struct weights {
   arena *memory; // names, metadata
   char *path;
   const unsigned char *bytes; // the mapped file, or NULL
-  bool is_file;               // and not made here
+  int file;                   // the descriptor; -1: not a file, made here
   size_t size;
   tensor *tensors;
   size_t count;

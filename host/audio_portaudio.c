@@ -30,7 +30,7 @@ typedef struct {
   float *mono;
   atomic_ullong calls; // made by the device
   unsigned long long seen;
-  time_t seen_at;
+  double seen_at;
 } side;
 
 struct audio {
@@ -41,6 +41,7 @@ struct audio {
   size_t block;
   audio_calls calls;
   atomic_ullong xruns;
+  double looked_at;
   atomic_bool silent; // no call is made any more
   bool stuck;         // in a dead server: it is never freed
 };
@@ -256,11 +257,11 @@ static mw_status stop_device(audio *a, mw_error *error)
   (void)error;
   atomic_store(&a->silent, true);
   if ((a->in.stream == NULL && a->out.stream == NULL) || a->stuck) return MW_OK;
-  clock_gettime(CLOCK_REALTIME, &deadline);
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
   deadline.tv_sec += PATIENCE_SECONDS;
   if (pthread_create(&ending, NULL, end_streams, a) != 0) {
     end_streams(a);
-  } else if (pthread_timedjoin_np(ending, NULL, &deadline) != 0) {
+  } else if (pthread_clockjoin_np(ending, NULL, CLOCK_MONOTONIC, &deadline) != 0) {
     pthread_detach(ending);
     a->stuck = any_stuck = true;
     return MW_OK;
@@ -307,6 +308,14 @@ static mw_status open_device(audio **opened, const audio_wish *wish, audio_facts
 
 // ---- running ----
 
+// Of no clock that anybody can set.
+static double seconds_now(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 // ALSA's own threads run as everybody's unless told; where the system does not grant it nothing
 // changes.
 static void ask_for_real_time(const side *s)
@@ -322,19 +331,19 @@ static mw_status start_device(audio *a, const audio_calls *calls, mw_error *erro
   a->calls = *calls;
   ask_for_real_time(&a->in);
   ask_for_real_time(&a->out);
-  a->in.seen_at = a->out.seen_at = time(NULL);
+  a->looked_at = a->in.seen_at = a->out.seen_at = seconds_now();
   PaError code = a->in.stream != NULL ? Pa_StartStream(a->in.stream) : paNoError;
   if (code == paNoError) code = Pa_StartStream(a->out.stream);
   return code == paNoError ? MW_OK : fail(error, MW_ERROR_IO, "the device did not start", code);
 }
 
-// A stream that says it is dead, or that has called nobody for a while.
-static bool is_lost(side *s)
+// A stream that says it is dead, or that has called nobody for a while. `slept`: it could not, the
+// process was stopped.
+static bool is_lost(side *s, double now, bool slept)
 {
   if (s->stream == NULL) return false;
   unsigned long long calls = atomic_load_explicit(&s->calls, memory_order_relaxed);
-  time_t now = time(NULL);
-  if (calls != s->seen) {
+  if (calls != s->seen || slept) {
     s->seen = calls;
     s->seen_at = now;
   }
@@ -344,7 +353,10 @@ static bool is_lost(side *s)
 static audio_state look(audio *a, uint64_t *xruns)
 {
   *xruns = atomic_load_explicit(&a->xruns, memory_order_relaxed);
-  return is_lost(&a->in) || is_lost(&a->out) ? AUDIO_LOST : AUDIO_RUNNING;
+  double now = seconds_now();
+  bool slept = now - a->looked_at > 1.0;
+  a->looked_at = now;
+  return is_lost(&a->in, now, slept) || is_lost(&a->out, now, slept) ? AUDIO_LOST : AUDIO_RUNNING;
 }
 
 // ---- the list ----

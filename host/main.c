@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <portaudio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "meanwave.h"
@@ -82,8 +84,20 @@ static int run_verb(const verb *v, int count, char **words)
   return code;
 }
 
+// A mapped model file that became shorter: what was there cannot be read any more.
+static void on_lost_memory(int number)
+{
+  static const char line[] = "meanwave: a model file was cut short while it was read; put it back "
+                             "and start again\n";
+  (void)number;
+  ssize_t written = write(report_talk_fd(), line, sizeof line - 1);
+  _exit(written == 0 ? EXIT_FAILED : EXIT_MODEL);
+}
+
 int main(int count, char **words)
 {
+  signal(SIGBUS, on_lost_memory);
+  signal(SIGXFSZ, SIG_IGN); // a file that may not grow is a failed write like a full disk
   if (count < 2) {
     print_overview(stderr);
     return EXIT_USAGE;

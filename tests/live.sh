@@ -153,6 +153,17 @@ start after --keep-mic -i pulse
 stop after INT
 [ "$(mics)" = 2 ] && good || bad "--keep-mic did not keep it"
 
+# stopped for longer than a device may say nothing, as under a laptop's lid, and going on
+start slept -i pulse -o pulse
+sleep 1
+kill -STOP "$pid"
+sleep 4
+kill -CONT "$pid"
+sleep 3
+stop slept INT
+grep -q '"event":"lost"' "$work/slept.json" && bad "a stopped process took its device for lost" || good
+[ "$(tail -n 2 "$work/slept.json" | grep -c '"rtf":0[,}]')" = 0 ] && good || bad "nothing sounds after it was stopped"
+
 # the server goes and comes back
 pactl list short modules | awk '/meanwave/ { print $1 }' | sort -rn | xargs -n 1 pactl unload-module
 start gone --virtual-mic -i pulse
