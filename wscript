@@ -148,7 +148,8 @@ def build(bld):
         files = bld.path.ant_glob(folder + "/**/*", excl="**/*.md")
         bld.install_files("${DATADIR}/meanwave/" + folder, files,
                           cwd=bld.path.find_dir(folder), relative_trick=True)
-    bld.add_post_fun(write_compile_database)
+    if bld.bldnode is bld.path.find_node(out):  # no variant
+        bld.add_post_fun(write_compile_database)
 
 
 def build_fuzz_targets(bld, libraries):
@@ -317,28 +318,58 @@ def fuzz(ctx):
                 test_environment(ctx, "fuzz"))
 
 
-def check(ctx):
-    """builds with warnings as errors and runs every test"""
-    ensure_built(ctx, ["--werror"])
-    build_folder = ctx.path.find_node(out)
-    environment = test_environment(ctx)
+def test_jobs(ctx, variant=""):
+    """The test programs and the corpora of the fuzz targets: names and commands."""
+    programs = os.path.join(ctx.path.abspath(), out, variant, "tests")
     jobs = []
     for node in ctx.path.ant_glob("tests/test_*.c"):
-        program = os.path.join(build_folder.abspath(), "tests", node.name[:-2])
-        jobs.append((node.name[:-2], [program]))
+        jobs.append((node.name[:-2], [os.path.join(programs, node.name[:-2])]))
     for node in ctx.path.ant_glob("tests/fuzz/fuzz_*.c"):
-        program = os.path.join(build_folder.abspath(), "tests", node.name[:-2])
         corpus = os.path.join(ctx.path.abspath(), "tests", "fuzz", "corpus", node.name[5:-2])
-        jobs.append(("fuzz corpus " + node.name[5:-2], [program, corpus]))
+        jobs.append(("fuzz corpus " + node.name[5:-2], [os.path.join(programs, node.name[:-2]), corpus]))
+    return jobs
+
+
+def run_tests(jobs, environment):
+    with ThreadPoolExecutor(2) as workers:
+        return list(workers.map(lambda job: run_test(job[0], job[1], environment), jobs))
+
+
+SANITIZERS = {"asan": "address,undefined", "tsan": "thread"}
+THREADED = ("ring", "pool", "stream", "live", "generate", "places", "plugin_sampler", "plugin_sound",
+            "plugin_voice", "plugin_voice_state")
+
+
+def sanitized_tests(ctx, variant):
+    """The tests once more, built with sanitizers; for threads, those that have some."""
+    ensure_built(ctx, ["--werror", "--sanitize=" + SANITIZERS[variant]], variant)
+    jobs = [(variant + " " + name, command) for name, command in test_jobs(ctx, variant)
+            if variant != "tsan" or name[5:] in THREADED]
+    return run_tests(jobs, test_environment(ctx, variant))
+
+
+def check(ctx):
+    """builds with warnings as errors and runs every test, also with sanitizers"""
+    ensure_built(ctx, ["--werror"])
+    program = os.path.join(ctx.path.abspath(), out, "tests", "golden")
+    jobs = test_jobs(ctx)
     for folder in ctx.path.ant_glob("tests/data/golden/*/*", dir=True, src=False):
-        program = os.path.join(build_folder.abspath(), "tests", "golden")
         jobs.append(("golden " + folder.path_from(ctx.path.find_node("tests/data/golden")),
                      [program, folder.abspath()]))
     for node in ctx.path.ant_glob("tests/*.sh"):
         jobs.append((node.name, ["bash", node.abspath()]))
-    with ThreadPoolExecutor(2) as workers:
-        results = list(workers.map(lambda job: run_test(job[0], job[1], environment), jobs))
+    results = run_tests(jobs, test_environment(ctx))
+    results += sanitized_tests(ctx, "asan")
     results += clang_warnings(ctx)
+    report(ctx, results)
+
+
+def threads(ctx):
+    """runs the tests that have threads built with the thread sanitizer"""
+    report(ctx, sanitized_tests(ctx, "tsan"))
+
+
+def report(ctx, results):
     passed = sum(good for _, good, _, _ in results)
     failed = sum(bad for _, _, bad, _ in results)
     for name, good, bad, text in results:
