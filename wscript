@@ -183,7 +183,7 @@ def write_compile_database(bld):
 
 def ensure_built(ctx, configure_options, variant="", compiler=None):
     """Configures when that was never done, then builds; the commands of a user do the same. A variant
-    lies in a folder of its own in the build's."""
+    lies in a folder of its own in the build's, and is configured anew when a wscript is."""
     waf = [sys.executable, os.path.join(ctx.path.abspath(), "waf")]
     folder = os.path.join(out, variant)
     environment = dict(os.environ)
@@ -191,7 +191,10 @@ def ensure_built(ctx, configure_options, variant="", compiler=None):
         environment["WAFLOCK"] = ".lock-waf-" + variant
     if compiler:
         environment["CC"] = compiler
-    if not os.path.isfile(os.path.join(ctx.path.abspath(), folder, "c4che", "_cache.py")):
+    cache = os.path.join(ctx.path.abspath(), folder, "c4che", "_cache.py")
+    configured = os.path.getmtime(cache) if os.path.isfile(cache) else 0.0
+    newest = max(os.path.getmtime(node.abspath()) for node in ctx.path.ant_glob("wscript */wscript"))
+    if configured == 0.0 or (variant and configured < newest):
         run_or_fail(ctx, waf + ["configure", "--out", folder] + configure_options, environment)
     run_or_fail(ctx, waf + ["build"], environment)
 
@@ -208,6 +211,7 @@ def test_environment(ctx, variant=""):
                 MEANWAVE_MODELS=os.path.join(source, "models"),
                 MEANWAVE_PRESETS=os.path.join(source, "presets"),
                 MEANWAVE_PROGRAM=os.path.join(source, out, "meanwave"),
+                LSAN_OPTIONS="print_suppressions=0:suppressions=" + os.path.join(source, "tests", "leaks.supp"),
                 LV2_PATH=os.path.join(source, out, "plugins") + ":/usr/lib/lv2")
 
 
