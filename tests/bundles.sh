@@ -45,4 +45,15 @@ if command -v lv2_validate > /dev/null; then
     *) fail "$said" ;;
   esac
 fi
+
+# the simplest of hosts
+if command -v lv2bench > /dev/null; then
+  for uri in urn:meanwave:voice urn:meanwave:voice-stereo urn:meanwave:sound; do
+    said=$(timeout 100 lv2bench -b 64 -n 48000 $uri 2>&1) || failed=1
+    case $said in
+      [0-9]*.[0-9]*" $uri") ;;
+      *) fail "lv2bench: $said" ;;
+    esac
+  done
+fi
 exit $failed
