@@ -47,7 +47,7 @@ def configure(conf):
     conf.load("compiler_c gnu_dirs")
     for package, name in (("fftw3f", "FFTW"), ("sndfile", "SNDFILE"), ("portaudio-2.0", "PORTAUDIO"),
                           ("lv2", "LV2"), ("cmocka", "CMOCKA"), ("x11", "X11"),
-                          ("cairo-xlib", "CAIRO"), ("xtst", "XTST")):
+                          ("cairo", "CAIRO"), ("xtst", "XTST")):
         conf.check_cfg(package=package, uselib_store=name, args="--cflags --libs")
     conf.check_cc(lib="m", uselib_store="M")
     flags = ["-std=gnu11", "-g", "-fPIC", "-pthread", "-fvisibility=hidden", "-ffp-contract=off"]

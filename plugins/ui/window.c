@@ -10,7 +10,6 @@
 #include <X11/Xlibint.h>
 #include <X11/Xutil.h>
 #include <X11/keysym.h>
-#include <cairo/cairo-xlib.h>
 
 #undef min // of Xlibint.h
 #undef max
@@ -77,20 +76,21 @@ static void make_window(ui_window *w)
                   (const unsigned char *)&version, 1);
 }
 
-static void make_surfaces(ui_window *w)
+// The picture is drawn in memory and sent: a screen of true colours, as all are, takes it as it is.
+// (Cairo's own surfaces of X keep something of each window for ever.)
+static bool make_picture(ui_window *w)
 {
-  XWindowAttributes attributes;
-  if (!XGetWindowAttributes(w->display, w->xid, &attributes)) return;
-  w->front =
-      cairo_xlib_surface_create(w->display, w->xid, attributes.visual, w->width_px, w->height_px);
-  w->back = cairo_surface_create_similar(w->front, CAIRO_CONTENT_COLOR, w->width_px, w->height_px);
-}
-
-static void free_surfaces(ui_window *w)
-{
-  if (w->back != NULL) cairo_surface_destroy(w->back);
-  if (w->front != NULL) cairo_surface_destroy(w->front);
-  w->back = w->front = NULL;
+  XWindowAttributes about;
+  if (!XGetWindowAttributes(w->display, w->xid, &about)) return false; // the parent is none
+  const Visual *v = about.visual;
+  if (about.depth < 24 || v->red_mask != 0xFF0000 || v->green_mask != 0xFF00 ||
+      v->blue_mask != 0xFF)
+    return false;
+  w->visual = about.visual;
+  w->depth = about.depth;
+  w->back = cairo_image_surface_create(CAIRO_FORMAT_RGB24, w->width_px, w->height_px);
+  w->pen = XCreateGC(w->display, w->xid, 0, NULL);
+  return cairo_surface_status(w->back) == CAIRO_STATUS_SUCCESS;
 }
 
 ui *ui_open(const ui_setup *setup)
@@ -110,8 +110,7 @@ ui *ui_open(const ui_setup *setup)
   swallow_errors(w->display);
   find_atoms(w->display, &w->atoms);
   make_window(w);
-  make_surfaces(w);
-  if (w->back == NULL) { // the parent is none
+  if (!make_picture(w)) {
     ui_close(&w->pass);
     return NULL;
   }
@@ -129,7 +128,8 @@ void ui_close(ui *u)
 {
   if (u == NULL) return;
   ui_window *w = u->window;
-  free_surfaces(w);
+  if (w->back != NULL) cairo_surface_destroy(w->back);
+  if (w->pen != NULL) XFreeGC(w->display, w->pen);
   if (w->context != NULL) XDestroyIC(w->context);
   if (w->method != NULL) XCloseIM(w->method);
   XDestroyWindow(w->display, w->xid);
@@ -216,11 +216,17 @@ bool window_pass(ui_window *w, ui_event event)
 static void paint(ui_window *w)
 {
   window_pass(w, (ui_event){.kind = UI_NOTHING});
-  cairo_t *cr = cairo_create(w->front);
-  cairo_set_source_surface(cr, w->back, 0.0, 0.0);
-  cairo_paint(cr);
-  cairo_destroy(cr);
-  cairo_surface_flush(w->front);
+  cairo_surface_flush(w->back);
+  XImage *image = XCreateImage(w->display, w->visual, (unsigned)w->depth, ZPixmap, 0,
+                               (char *)cairo_image_surface_get_data(w->back), (unsigned)w->width_px,
+                               (unsigned)w->height_px, 32, cairo_image_surface_get_stride(w->back));
+  if (image == NULL) return;
+  const int one = 1; // as cairo has it, each pixel is a number of this machine
+  image->byte_order = *(const char *)&one ? LSBFirst : MSBFirst;
+  XPutImage(w->display, w->xid, w->pen, image, 0, 0, 0, 0, (unsigned)w->width_px,
+            (unsigned)w->height_px);
+  image->data = NULL; // not its own
+  XDestroyImage(image);
   XFlush(w->display);
 }
 
@@ -231,15 +237,13 @@ static void take_size(ui_window *w, int width_px, int height_px)
   enum { MOST = 16384 };
   if (width_px < 1 || height_px < 1 || width_px > MOST || height_px > MOST) return;
   if (width_px == w->width_px && height_px == w->height_px) return;
-  cairo_surface_t *back =
-      cairo_surface_create_similar(w->front, CAIRO_CONTENT_COLOR, width_px, height_px);
+  cairo_surface_t *back = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width_px, height_px);
   if (cairo_surface_status(back) != CAIRO_STATUS_SUCCESS) {
     cairo_surface_destroy(back);
     return;
   }
   w->width_px = width_px;
   w->height_px = height_px;
-  cairo_xlib_surface_set_size(w->front, width_px, height_px);
   cairo_surface_destroy(w->back);
   w->back = back;
   w->stale = true;

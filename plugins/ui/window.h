@@ -54,8 +54,10 @@ struct ui_window {
   ui_atoms atoms;
   XIM method; // of input; NULL: none
   XIC context;
-  cairo_surface_t *front;
-  cairo_surface_t *back;
+  Visual *visual;
+  int depth;
+  GC pen;
+  cairo_surface_t *back; // the picture, in memory
   int width_px;
   int height_px;
   bool stale;
