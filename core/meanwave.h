@@ -382,7 +382,7 @@ MW_API mw_sound_model_info mw_sound_model_about(const mw_sound_model *model);
 typedef struct {
   size_t used;      // tokens or words it reads
   size_t wanted;    // what all of the prompt would take; more than `used`: its end is not read
-  size_t unknown;   // words a model with a word list does not know
+  size_t unknown;   // words of three letters and more that a model with a word list does not know
   char example[64]; // the first of these
 } mw_prompt_info;
 MW_API mw_status mw_sound_prompt(const mw_sound_model *model, const char *prompt,

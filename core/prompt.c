@@ -56,7 +56,7 @@ static mw_status count_words(const mw_sound_model *m, const char *prompt, mw_pro
     return mw_fail(error, MW_ERROR_ARGUMENT, "the model knows no word of the prompt ('%s', ...)",
                    info->example);
   return mw_fail(error, MW_ERROR_ARGUMENT,
-                 "the prompt has no English word, and the model knows no others");
+                 "the prompt has no English word that the model knows, and it knows no others");
 }
 
 mw_status mw_sound_prompt(const mw_sound_model *m, const char *prompt, mw_prompt_info *info,

@@ -15,7 +15,7 @@
 #include "loader.h"
 
 static const float norm_epsilon = 1e-5f;
-enum { LONGEST_WORD = 64 };
+enum { LONGEST_WORD = 64, SMALL_WORD = 2 }; // letters
 
 typedef struct {
   float *gain; // [D]
@@ -199,7 +199,7 @@ size_t word_encoder_words(const word_encoder *e, const char *text, size_t length
     if (size > 0 && size <= LONGEST_WORD && lexicon_find(&e->words, word, size, &id)) {
       if (used < e->rows) ids[used++] = id;
       seen.known++;
-    } else if (size > 0) {
+    } else if (size > SMALL_WORD) {
       if (seen.unknown++ == 0) {
         seen.first_unknown = text + at;
         seen.first_unknown_length = size;

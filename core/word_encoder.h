@@ -23,7 +23,7 @@ size_t word_encoder_pooled(const word_encoder *e); // of the vector
 // What a text's words are to the model.
 typedef struct {
   size_t known;
-  size_t unknown;
+  size_t unknown;            // of three letters and more: "a", "of" and the like say nothing
   const char *first_unknown; // in the text, [first_unknown_length]; NULL when there is none
   size_t first_unknown_length;
 } word_count;

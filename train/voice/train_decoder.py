@@ -43,7 +43,7 @@ from voice.train_speaker import crop
 FRAMES = 128
 PROMPT, VOICE = 160, 320  # frames of the prompt, and of what the speaker vector comes from
 BATCH = 10
-RETURN_FROM, JUDGE_FROM = 0.12, 0.4  # of the minutes
+HEED_FROM, RETURN_FROM, JUDGE_FROM = 0.06, 0.12, 0.4  # of the minutes
 SIZES = dict(dim=256, heads=2, dim_head=64, depth=4, ff_mult=2, bn=SMALL["dim"], chunk=8,
              pitch=dict(bins=64, lowest_hz=50, highest_hz=600))
 SOURCES = {"LibriSpeech train-clean-100": 0.30, "speechocean762": 0.28, "LJSpeech": 0.11,
@@ -209,6 +209,9 @@ class Trainer:
                           sum(p.numel() for p in self.net.parameters()) / 1e6))
         self.begun = time.process_time() - self.spent
 
+    def precision(self):
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.options.bfloat16)
+
     def progress(self):
         return self.spent / 60 / self.options.minutes
 
@@ -285,7 +288,7 @@ class Trainer:
             t[:size // 2], r[:size // 2] = 1.0, 0.0
             z = torch.cat([noise[:size // 2], z[size // 2:]])
             length = t[:, None, None]
-        u = self.net(z, past, timbre, spk, t, r)
+        u = self.net(z, past, timbre, spk, t, r).float()
         made = z - length * u
         loss = weighted((made - mel)[size // 2 if converts else 0:])
         total = loss + 0.2 * said
@@ -295,7 +298,8 @@ class Trainer:
             far = 1 - torch.nn.functional.cosine_similarity(heard, wanted)
             louder = (made - mel)[:size // 2].mean(2)
             louder = (louder - louder.mean(1, keepdim=True)).abs().mean()
-            total = total + 1.0 * far[:size // 2].mean() + 0.3 * far[size // 2:].mean() + 0.3 * louder
+            heed = min(1.0, max(0.0, self.progress() / HEED_FROM - 1))  # speech first, then whose
+            total = total + heed * (far[:size // 2].mean() + 0.3 * far[size // 2:].mean()) + 0.3 * louder
             losses.update(far_own=far[size // 2:].mean().item(), far_other=far[:size // 2].mean().item(),
                           louder=louder.item())
             if self.progress() >= JUDGE_FROM:
@@ -321,10 +325,13 @@ class Trainer:
             with torch.no_grad():
                 spk = self.speaker(batch[3].transpose(1, 2))
             past = other_throat(blurred(batch[1], self.random), self.random)
-            past, first = self.train_on(batch, spk, past)
+            with self.precision():
+                past, first = self.train_on(batch, spk, past)
             half = [x[:BATCH // 2] for x in batch]
             batch, target = self.swapped(batch, spk)
-            made, second = self.train_on(batch, target, other_throat(past, self.random), spk)
+            past = other_throat(past, self.random)
+            with self.precision():
+                made, second = self.train_on(batch, target, past, spk)
             self.converted = [self.remap(made[:BATCH // 2], batch[0].shape[1]), *half[1:]]
             second["second"], second["first"] = second.pop("mel"), first["mel"]
             for name, value in second.items():
@@ -351,6 +358,8 @@ def main():
     parse.add_argument("--minutes", type=float, default=120)
     parse.add_argument("--threads", type=int, default=1)
     parse.add_argument("--seed", type=int, default=1)
+    parse.add_argument("--bfloat16", action="store_true",
+                       help="products in 16 bit: 1.6 times faster with PyTorch 2 on processors that have them")
     options = parse.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
