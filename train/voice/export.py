@@ -98,7 +98,7 @@ def main():
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
     encoder, head = load_encoder(options.work)
-    speaker = load_speaker(options.work)[0]
+    speaker = load_speaker(options.work)
     decoder = Decoder(**SIZES, spk=speaker.config["out"])
     state = torch.load(os.path.join(options.work, "decoder.pt"))
     torch.nn.ModuleList([decoder, encoder, head]).load_state_dict(state["average"])

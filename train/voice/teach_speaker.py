@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from common import packs
 from voice.cache import Features
+from voice.teacher import analysis
 
 PART, STEP, PARTS = 160, 100, 5  # its frames of 10 ms
 
@@ -31,19 +31,13 @@ def main():
     if os.path.exists(saved):
         return
     from resemblyzer import VoiceEncoder
-    from resemblyzer.audio import wav_to_mel_spectrogram
     torch.set_num_threads(options.threads)
     teacher = VoiceEncoder("cpu", verbose=False)
     rows = Features(options.packs, options.work).rows
-    clips = {}
-    for name in packs.SPEECH:
-        samples, found = packs.open_pack(options.packs, options.work, name)
-        clips.update({(row["path"], row["offset"]): samples for row in found})
+    analyse = analysis(options.packs, options.work)
     taught = np.zeros((len(rows), 256), "f4")
     for vector, row in zip(taught, rows):
-        samples = clips[row["path"], row["offset"]]
-        clip = samples[row["offset"]:row["offset"] + min(row["samples"], 96000)].astype("f4") / 32768
-        mel = wav_to_mel_spectrogram(clip * (0.5 / (np.abs(clip).max() + 1e-3)))
+        mel = analyse(row, 96000)
         mel = np.resize(mel, (max(len(mel), PART), 40))
         parts = [mel[i:i + PART] for i in range(0, len(mel) - PART + 1, STEP)][:PARTS]
         with torch.no_grad():

@@ -11,8 +11,8 @@ batch is used twice: first the past chunks are the recording, blurred and with n
 network just made of them, as when it streams. A past in the right voice would tell the timbre, and
 neither vector nor prompt would be heard: so two of five are moved to another throat, one is silent.
 
-The second time the first half is converted to the voices of the second half, where only the speaker
-encoder's judgement, the judge's and the loudness of the frames are known. Next time those conversions
+The second time the first half is converted to the voices of the second half, where only the
+judgement of a pretrained speaker encoder (teacher.py), the judge's and the loudness of the frames are known. Next time those conversions
 come back as the second half of the batch: heard in the other's voice, with the recording as the target.
 What the content tells of a voice is then wrong, so vector and prompt have to be heard. From a part of the
 minutes on a small judge tells recorded mels from made ones, and whether they fit their speaker.
@@ -38,6 +38,7 @@ from voice.perturb import perturb
 from voice.remap import Remap
 from voice.speaker import Speaker
 from voice.train_encoder import SMALL
+from voice.teacher import Teacher
 from voice.train_speaker import crop
 
 FRAMES = 128
@@ -60,13 +61,9 @@ def load_encoder(work):
 
 
 def load_speaker(work):
-    """-> the speaker encoder, and the layer behind it that says what its teacher would"""
-    state = torch.load(os.path.join(work, "speaker.pt"))
     net = Speaker()
-    net.load_state_dict(state["net"])
-    pupil = torch.nn.Linear(*reversed(state["pupil"]["weight"].shape))
-    pupil.load_state_dict(state["pupil"])
-    return net.eval().requires_grad_(False), pupil.requires_grad_(False)
+    net.load_state_dict(torch.load(os.path.join(work, "speaker.pt"))["net"])
+    return net.eval().requires_grad_(False)
 
 
 def taught_voices(rows, work):
@@ -177,7 +174,7 @@ class Trainer:
     def __init__(self, options):
         self.options = options
         self.encoder, self.head = load_encoder(options.work)
-        self.speaker, self.pupil = load_speaker(options.work)
+        self.speaker = load_speaker(options.work)
         self.net = Decoder(**SIZES, spk=self.speaker.config["out"])
         self.judge = Judge(self.speaker.config["out"])
         self.judge_adam = torch.optim.AdamW(self.judge.parameters(), lr=4e-4, betas=(0.5, 0.9))
@@ -199,6 +196,7 @@ class Trainer:
             self.step, self.spent = state["step"], state["spent"]
         features = Features(options.packs, options.work)
         self.remap = Remap(features)
+        self.teacher = Teacher(features, options.packs, options.work)
         self.converted = None  # the first half of the last batch, in other voices
         self.pairs = Pairs(features, options.work, False, options.seed + self.step)
         self.unseen = Pairs(features, options.work, True, 5).batch(24)
@@ -238,7 +236,7 @@ class Trainer:
             cond = content + self.net.pitch_embed(moved_pitch(pitch, other))
             made = sample(self.net, cond, spk[other], prompt[other], noise)
             to_target, to_source, real = (
-                torch.nn.functional.cosine_similarity(self.pupil(self.speaker(x.transpose(1, 2))), y).mean()
+                torch.nn.functional.cosine_similarity(self.teacher(x), y).mean()
                 for x, y in ((made, wanted[other]), (made, wanted), (mel, wanted)))
             self.log.write("step %d converted: likeness to the target %.3f, to the source %.3f; recordings to "
                            "themselves %.3f\n" % (self.step, to_target, to_source, real))
@@ -294,12 +292,12 @@ class Trainer:
         total = loss + 0.2 * said
         losses = {"mel": loss.item(), "phones": said.item()}
         if converts:
-            heard = self.pupil(self.speaker(made.transpose(1, 2)))
+            heard = self.teacher(made)
             far = 1 - torch.nn.functional.cosine_similarity(heard, wanted)
             louder = (made - mel)[:size // 2].mean(2)
             louder = (louder - louder.mean(1, keepdim=True)).abs().mean()
             heed = min(1.0, max(0.0, self.progress() / HEED_FROM - 1))  # speech first, then whose
-            total = total + heed * (far[:size // 2].mean() + 0.3 * far[size // 2:].mean()) + 0.3 * louder
+            total = total + heed * (2.5 * far[:size // 2].mean() + 0.5 * far[size // 2:].mean()) + 0.3 * louder
             losses.update(far_own=far[size // 2:].mean().item(), far_other=far[:size // 2].mean().item(),
                           louder=louder.item())
             if self.progress() >= JUDGE_FROM:
