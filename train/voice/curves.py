@@ -16,7 +16,7 @@ PANELS = (("encoder.log", "frames right", r"step (\d+) .*frames right ([\d.]+)")
           ("encoder.log", "held-out phone errors, %", r"step (\d+) held-out phone errors ([\d.]+)"),
           ("speaker.log", "held-out equal error, %", r"step (\d+) equal error ([\d.]+)"),
           ("decoder.log", "loss of the mel", r"step (\d+) .*first ([\d.]+)"),
-          ("decoder.log", "far from the target (1 - cos)", r"step (\d+) far_other ([\d.]+)"),
+          ("decoder.log", "far from the target (1 - cos)", r"step (\d+) .*far_other ([\d.]+)"),
           ("decoder.log", "held-out mel error, dB", r"step (\d+) held-out speakers, 1 steps: mel error ([\d.]+)"))
 
 
