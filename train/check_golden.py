@@ -14,7 +14,6 @@ import torch
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from common import bundle
-from common.mel import Mel
 from common.vocos import Vocos
 from voice.decoder import Decoder, TimbreEncoder
 from voice.encoder import Encoder

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small judge of mels: recorded or made, and does it sound like this speaker? (projection, arXiv 1802.05637)"""
-import torch
 from torch import nn
 
 
