@@ -9,7 +9,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "lv2_trap.h"
+#include "trap.h"
 
 enum { FRAMES = 64, RUNS = 3000, RATE = 48000, CHANNELS = 2 };
 

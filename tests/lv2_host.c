@@ -15,7 +15,7 @@
 
 #include <lv2/buf-size/buf-size.h>
 
-#include "lv2_trap.h"
+#include "trap.h"
 
 enum { NOMINAL = 1024 }; // frames of a block, as Ardour says
 

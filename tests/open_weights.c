@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "open_weights.h"
+#include "data_path.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,11 +11,10 @@
 
 weights *open_golden(const char *name)
 {
-  char path[4096];
   weights *w = NULL;
   mw_error error = {""};
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(path, sizeof path, "%s/golden/meanaudio/%s", data != NULL ? data : "tests/data", name);
-  if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
+  char path[256];
+  snprintf(path, sizeof path, "golden/meanaudio/%s", name);
+  if (weights_open(&w, data_path(path), &error) != MW_OK) fail_msg("%s", error.text);
   return w;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data_path.h"
 #include "voice.h"
 
 const char *const small_decoders[SMALL_MODELS] = {
@@ -24,15 +25,9 @@ bool small_folder_make(small_folder *folder)
 static bool add_link(const small_folder *folder, const char *golden, const char *file,
                      const char *name)
 {
-  char from[PATH_MAX];
-  char target[2 * PATH_MAX];
-  char link[PATH_MAX];
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  if (realpath(data != NULL ? data : "tests/data", from) == NULL) return false;
-  snprintf(target, sizeof target, "%s/golden/meanvc/%s/%s", from, golden, file);
-  snprintf(link, sizeof link, "%s/%s", folder->path, name);
-  unlink(link);
-  return symlink(target, link) == 0;
+  char path[128];
+  snprintf(path, sizeof path, "golden/meanvc/%s/%s", golden, file);
+  return data_link(folder->path, name, path);
 }
 
 bool small_folder_add(const small_folder *folder, small_model model)
@@ -40,6 +35,11 @@ bool small_folder_add(const small_folder *folder, small_model model)
   return add_link(folder, cases[model], "model.safetensors", small_decoders[model]) &&
          add_link(folder, cases[model], "fastu2pp.pt", encoders[model]) &&
          add_link(folder, cases[model], "vocos.pt", "vocos.pt");
+}
+
+bool small_folder_add_speaker(const small_folder *folder)
+{
+  return add_link(folder, "sv", "sv.pth", "wavlm_large_finetune.pth");
 }
 
 void small_folder_remove(const small_folder *folder)

@@ -18,7 +18,8 @@ typedef struct {
 // An empty folder of its own; false when there is none to be had.
 bool small_folder_make(small_folder *folder);
 bool small_folder_add(const small_folder *folder, small_model model);
-void small_folder_remove(const small_folder *folder); // and all that is in it
+bool small_folder_add_speaker(const small_folder *folder); // the encoder that listens to recordings
+void small_folder_remove(const small_folder *folder);      // and all that is in it
 
 // Every model, each in a folder of its own, with a voice.
 typedef struct {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sound_folder.h"
+#include "data_path.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,15 +25,11 @@ static const char *const files[][2] = {
 void sound_folder_replace(const char *folder, const char *name, const char *file)
 {
   char path[256];
-  char target[4096];
-  char data[3072];
-  const char *given = getenv("MEANWAVE_TEST_DATA");
   snprintf(path, sizeof path, "%s/%s", folder, name);
-  unlink(path);
-  if (file == NULL) return;
-  if (realpath(given != NULL ? given : "tests/data", data) == NULL) fail_msg("no tests/data");
-  snprintf(target, sizeof target, "%s/%s", data, file);
-  if (symlink(target, path) != 0) fail_msg("%s: no link", path);
+  if (file == NULL)
+    unlink(path);
+  else if (!data_link(folder, name, file))
+    fail_msg("%s: no link", path);
 }
 
 void sound_folder_make(char folder[TEMP_FOLDER_SIZE])

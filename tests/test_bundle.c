@@ -2,6 +2,7 @@
 //
 // Bundles: written, opened again, compared; and everything that must not be written.
 #include "bundle.h"
+#include "data_path.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -16,16 +17,6 @@
 
 static char folder[64];
 static char out[96];
-
-static const char *data(const char *name)
-{
-  static char paths[4][4096];
-  static unsigned next;
-  const char *top = getenv("MEANWAVE_TEST_DATA");
-  char *path = paths[next++ % 4];
-  snprintf(path, sizeof paths[0], "%s/golden/meanvc/%s", top != NULL ? top : "tests/data", name);
-  return path;
-}
 
 static int make_folder(void **state)
 {
@@ -102,7 +93,7 @@ static void compare(const tensor *t, const tensor *wanted, mw_weight_type type)
 static void every_type_comes_back_within_its_bound(void **state)
 {
   (void)state;
-  const char *source = data("vocos/vocos.pt");
+  const char *source = data_path("golden/meanvc/vocos/vocos.pt");
   weights *wanted = open_good(source);
   for (mw_weight_type type = MW_WEIGHTS_F32; type <= MW_WEIGHTS_INT8; type++) {
     static const tensor_dtype stored[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_I8};
@@ -133,7 +124,7 @@ static void a_bundle_imports_again_and_keeps_its_metadata(void **state)
   (void)state;
   char first[96];
   mw_error error;
-  const char *sources[2] = {data("dit_single/dit.safetensors"), NULL};
+  const char *sources[2] = {data_path("golden/meanvc/dit_single/dit.safetensors"), NULL};
   char config[96];
   snprintf(config, sizeof config, "%s/c.json", folder);
   FILE *file = fopen(config, "w");
@@ -163,7 +154,9 @@ static void a_bundle_imports_again_and_keeps_its_metadata(void **state)
 static void several_files_get_the_prefix_of_their_part(void **state)
 {
   (void)state;
-  const char *sources[] = {data("vocos/vocos.pt"), data("dit_single/dit.safetensors"), data("asr_v2_160ms/fastu2pp.pt")};
+  const char *sources[] = {data_path("golden/meanvc/vocos/vocos.pt"),
+                           data_path("golden/meanvc/dit_single/dit.safetensors"),
+                           data_path("golden/meanvc/asr_v2_160ms/fastu2pp.pt")};
   mw_error error;
   mw_model_file *m = NULL;
   if (import(sources, 3, MW_WEIGHTS_F16, false, &error) != MW_OK) fail_msg("%s", error.text);
@@ -184,7 +177,7 @@ static void several_files_get_the_prefix_of_their_part(void **state)
 static void constants_stay_exact_and_nothing_is_lost(void **state)
 {
   (void)state;
-  const char *source = data("asr_v1/fastu2pp.pt");
+  const char *source = data_path("golden/meanvc/asr_v1/fastu2pp.pt");
   mw_error error;
   if (import(&source, 1, MW_WEIGHTS_INT8, false, &error) != MW_OK) fail_msg("%s", error.text);
   weights *wanted = open_good(source);
@@ -204,7 +197,7 @@ static void constants_stay_exact_and_nothing_is_lost(void **state)
 static void an_existing_file_stays_unless_told(void **state)
 {
   (void)state;
-  const char *source = data("vocos/vocos.pt");
+  const char *source = data_path("golden/meanvc/vocos/vocos.pt");
   mw_error error;
   struct stat before;
   struct stat after;
@@ -223,7 +216,8 @@ static void what_cannot_be_imported_is_told_and_leaves_nothing(void **state)
 {
   (void)state;
   mw_error error;
-  const char *twice[] = {data("vocos/vocos.pt"), data("vocos/vocos.pt")};
+  const char *twice[] = {data_path("golden/meanvc/vocos/vocos.pt"),
+                         data_path("golden/meanvc/vocos/vocos.pt")};
   assert_int_equal(import(twice, 2, MW_WEIGHTS_F32, false, &error), MW_ERROR_MODEL);
   assert_non_null(strstr(error.text, "both a vocoder"));
   const char *nothing = "/nonexistent/x.pt";

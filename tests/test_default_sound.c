@@ -9,24 +9,17 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "meanwave.h"
 
 static mw_sound_model *model;
 
-static void path_of(char *path, size_t size, const char *name)
-{
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(path, size, "%s/golden/sound/%s", data != NULL ? data : "tests/data", name);
-}
-
 static int open_model(void **state)
 {
   (void)state;
-  char bundle[4096];
-  char vocoder[4096];
   mw_error error = {""};
-  path_of(bundle, sizeof bundle, "sound.safetensors");
-  path_of(vocoder, sizeof vocoder, "vocoder.safetensors");
+  const char *bundle = data_path("golden/sound/sound.safetensors");
+  const char *vocoder = data_path("golden/sound/vocoder.safetensors");
   if (mw_sound_model_open(&model, bundle, vocoder, &error) != MW_OK) fail_msg("%s", error.text);
   return 0;
 }
@@ -101,12 +94,10 @@ static void a_sound_can_be_the_beginning(void **state)
 static void other_files_are_told(void **state)
 {
   (void)state;
-  char bundle[4096];
-  char vocoder[4096];
   mw_error error = {""};
   mw_sound_model *other = NULL;
-  path_of(bundle, sizeof bundle, "sound.safetensors");
-  path_of(vocoder, sizeof vocoder, "vocoder.safetensors");
+  const char *bundle = data_path("golden/sound/sound.safetensors");
+  const char *vocoder = data_path("golden/sound/vocoder.safetensors");
   // each in the other's place
   assert_int_equal(mw_sound_model_open(&other, vocoder, bundle, &error), MW_ERROR_MODEL);
   assert_non_null(strstr(error.text, "neither a sound bundle"));

@@ -2,6 +2,7 @@
 //
 // The hashed values against those printed beside the golden values, and whole small checkpoints
 // that were made by the same formula.
+#include "data_path.h"
 #include "formula.h"
 
 #include <math.h>
@@ -109,14 +110,12 @@ static void small_checkpoints_follow_the_formula(void **state)
       {"golden/meanaudio/clap_text/clap_tiny.pt", "state_dict.module.", "shared/clap"},
       {"golden/meanaudio/vae_decoder/v1_tiny.pth", "", "shared/vae"},
   };
-  const char *data = getenv("MEANWAVE_TEST_DATA");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    char path[4096];
     mw_error error = {""};
     weights *stored = NULL;
     weights *made = NULL;
-    snprintf(path, sizeof path, "%s/%s", data != NULL ? data : "tests/data", cases[i].file);
-    if (weights_open(&stored, path, &error) != MW_OK) fail_msg("%s", error.text);
+    if (weights_open(&stored, data_path(cases[i].file), &error) != MW_OK)
+      fail_msg("%s", error.text);
     inventory *known = inventory_of(stored, cases[i].prefix, "\"data_mean\":0,\"data_std\":1");
     if (weights_formula(&made, known, FORMULA_MEANAUDIO, cases[i].tag, &error) != MW_OK)
       fail_msg("%s", error.text);

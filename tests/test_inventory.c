@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "formula.h"
 #include "temp_folder.h"
 
@@ -33,15 +34,12 @@ static void small_files_are_recognised_as_relatives(void **state)
       {"weights/dit_train_ckpt.pt", "meanvc"},
       {"weights/dit_torchscript.pt", "meanvc"},
   };
-  const char *data = getenv("MEANWAVE_TEST_DATA");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    char path[4096];
     mw_error error = {""};
     weights *w = NULL;
     inventory *known = NULL;
     bool same_sizes = true;
-    snprintf(path, sizeof path, "%s/%s", data != NULL ? data : "tests/data", cases[i].file);
-    if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
+    if (weights_open(&w, data_path(cases[i].file), &error) != MW_OK) fail_msg("%s", error.text);
     if (inventory_identify(&known, &same_sizes, w, &error) != MW_OK) fail_msg("%s", error.text);
     if (known == NULL) fail_msg("%s: not recognised", cases[i].file);
     assert_string_equal(inventory_kind(known), cases[i].kind);

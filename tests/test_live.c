@@ -2,12 +2,10 @@
 //
 // Live streams on the default model. Delays are told from the dry sound, which comes out as it went
 // in, that much later.
-#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,69 +13,19 @@
 #include <cmocka.h>
 
 #include "meanwave.h"
+#include "trap.h"
 
 enum { RATE = 48000, BLOCK = 480, SECOND = RATE };
 static mw_voice_model *model;
 static mw_voice *voice;
 static mw_voice *other;
 
-// ---- what a sounding thread must not do ends the test ----
-
-static _Thread_local bool sounding;
-static atomic_bool stalled; // every thread that takes a lock waits: the model is slow
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define TRAPS 1
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *memory);
-void *malloc(size_t size);
-void *calloc(size_t count, size_t size);
-void *realloc(void *old, size_t size);
-void free(void *memory);
-
-void *malloc(size_t size)
-{
-  if (sounding) abort();
-  return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-  if (sounding) abort();
-  return __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-  if (sounding) abort();
-  return __libc_realloc(old, size);
-}
-
-void free(void *memory)
-{
-  if (sounding) abort();
-  __libc_free(memory);
-}
-
-int pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-  static int (*real)(pthread_mutex_t *);
-  if (sounding) abort();
-  while (atomic_load(&stalled)) usleep(500);
-  if (real == NULL) real = (int (*)(pthread_mutex_t *))dlsym(RTLD_NEXT, "pthread_mutex_lock");
-  return real(mutex);
-}
-#else
-#define TRAPS 0 // sanitizers have their own
-#endif
-
 static void run(mw_live *l, const float *in, float *out, size_t frames)
 {
-  sounding = true;
+  trap_set(true);
   mw_live_run(l, in, out, frames);
-  sounding = false;
+  trap_set(false);
+  assert_null(trap_take());
 }
 
 // ----
@@ -201,7 +149,7 @@ static void a_thread_in_time_changes_no_bit(void **state)
   play(l, in, alone, frames, 0);
   mw_live_reset(l);
   assert_int_equal(mw_live_start(l, NULL), MW_OK);
-  play(l, in, threaded, frames, TRAPS ? 1000 : 10000); // sanitizers take their time
+  play(l, in, threaded, frames, trap_works() ? 1000 : 10000); // sanitizers take their time
   mw_live_look(l, &view);
   assert_int_equal(view.late, 0);
   assert_true(view.rtf > 0.0 && view.worst_ms > 0.0);
@@ -247,13 +195,13 @@ static void lateness(size_t burst, bool lets_go)
   size_t at = 0;
   run_until_in_time(l, in, out, &at, frames);
   mw_live_look(l, &before);
-  atomic_store(&stalled, true);
+  trap_stall(true);
   for (size_t end = at + burst; at < end; at += 64) run(l, in + at, out + at, 64);
-  atomic_store(&stalled, false);
+  trap_stall(false);
   run_until_in_time(l, in, out, &at, frames);
   mw_live_look(l, &view);
-  if (TRAPS) assert_true(view.late > before.late);
-  if (TRAPS && lets_go) assert_true(view.let_go_frames > 0);
+  if (trap_works()) assert_true(view.late > before.late);
+  if (trap_works() && lets_go) assert_true(view.let_go_frames > 0);
   // the chirp moves by 0.02 a frame at most, and a fade takes 240 frames
   for (size_t i = 1; i < at; i++) assert_true(fabsf(out[i] - out[i - 1]) < 0.02f);
   // from silence or not, what is heard is in its place

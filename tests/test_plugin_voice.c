@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lv2_trap.h"
+#include "trap.h"
 #include "lv2_cost.h"
 #include "lv2_voice.h"
 #include "meanwave.h"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "npy.h"
 
 static void the_generator_is_the_published_one(void **state)
@@ -32,10 +33,7 @@ static void noise_is_pytorchs(void **state)
     const char *file;
     uint64_t seed;
   } cases[] = {{"seed0_n40.npy", 0}, {"seed14159265_n17.npy", 14159265}};
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  char folder[4096];
-  snprintf(folder, sizeof folder, "%s/golden/meanaudio/host_normal_rng",
-           data != NULL ? data : "tests/data");
+  const char *folder = data_path("golden/meanaudio/host_normal_rng");
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     npy wanted;
     random_stream r;

@@ -12,23 +12,21 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "npy.h"
 
 static void the_embedding_is_the_official_one(void **state)
 {
   (void)state;
-  char folder[2048];
-  char path[4096];
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(folder, sizeof folder, "%s/golden/meanvc/sv", data != NULL ? data : "tests/data");
-  snprintf(path, sizeof path, "%s/sv.pth", folder);
+  const char *folder = data_path("golden/meanvc/sv");
   npy features;
   npy wanted;
   weights *w = NULL;
   speaker *s = NULL;
   mw_error error;
   assert_true(npy_open(&features, folder, "feat.npy") && npy_open(&wanted, folder, "emb.npy"));
-  if (weights_open(&w, path, &error) != MW_OK) fail_msg("%s", error.text);
+  if (weights_open(&w, data_path("golden/meanvc/sv/sv.pth"), &error) != MW_OK)
+    fail_msg("%s", error.text);
   weights_view view = weights_under(w, "model.");
   if (speaker_load(&s, &view, &error) != MW_OK) fail_msg("%s", error.text);
   assert_int_equal(speaker_inputs(s), features.shape[1]);

@@ -11,47 +11,33 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "meanwave.h"
 #include "npy.h"
-#include "temp_folder.h"
+#include "small_models.h"
 #include "wavfile.h"
 
 enum { RATES = 4, FRAMES_16K = 24000 };
 static const unsigned rates[RATES] = {16000, 44100, 48000, 22051};
-static char folder[TEMP_FOLDER_SIZE];
+static small_folder folder;
 static char recording[256];
 static mw_voice_model *model;
 static mw_voice *voice;
 
 static int open_all(void **state)
 {
-  static const char *const files[4][2] = {{"e2e_v1/fastu2pp.pt", "fastu2++.pt"},
-                                          {"e2e_v1/model.safetensors", "model_200ms.safetensors"},
-                                          {"e2e_v1/vocos.pt", "vocos.pt"},
-                                          {"sv/sv.pth", "wavlm_large_finetune.pth"}};
   (void)state;
-  char from[2048];
-  char target[4096];
-  char link[4096];
   npy source;
   mw_error error;
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(from, sizeof from, "%s/golden/meanvc", data != NULL ? data : "tests/data");
-  char *absolute = realpath(from, NULL);
-  if (absolute == NULL || !temp_folder_make(folder)) return -1;
-  for (int i = 0; i < 4; i++) {
-    snprintf(target, sizeof target, "%s/%s", absolute, files[i][0]);
-    snprintf(link, sizeof link, "%s/%s", folder, files[i][1]);
-    if (symlink(target, link) != 0) return -1;
-  }
-  snprintf(target, sizeof target, "%s/e2e_v1", absolute);
-  free(absolute);
-  if (!npy_open(&source, target, "source.npy")) return -1;
-  snprintf(recording, sizeof recording, "%s/in.wav", folder);
+  if (!small_folder_make(&folder) || !small_folder_add(&folder, SMALL_MEANVC) ||
+      !small_folder_add_speaker(&folder) ||
+      !npy_open(&source, data_path("golden/meanvc/e2e_v1"), "source.npy"))
+    return -1;
+  snprintf(recording, sizeof recording, "%s/in.wav", folder.path);
   sound s = {source.values, source.count, 16000};
   mw_status status = sound_write(&s, recording, true, &error);
   npy_free(&source);
-  if (status == MW_OK) status = mw_voice_model_open(&model, folder, NULL, 1, &error);
+  if (status == MW_OK) status = mw_voice_model_open(&model, folder.path, NULL, 1, &error);
   if (status == MW_OK) status = mw_voice_open(&voice, model, recording, NULL, &error);
   if (status != MW_OK) print_error("%s\n", error.text);
   return status == MW_OK ? 0 : -1;
@@ -62,7 +48,8 @@ static int close_all(void **state)
   (void)state;
   mw_voice_close(voice);
   mw_voice_model_close(model);
-  return !temp_folder_remove(folder);
+  small_folder_remove(&folder);
+  return 0;
 }
 
 static float *chirp(size_t frames)
@@ -226,8 +213,8 @@ static void voices_are_kept_and_mixed(void **state)
   mw_voice *read = NULL;
   mw_voice *mixed = NULL;
   mw_voice *again = NULL;
-  snprintf(path, sizeof path, "%s/a.voice", folder);
-  snprintf(cache, sizeof cache, "%s/cache/deep", folder);
+  snprintf(path, sizeof path, "%s/a.voice", folder.path);
+  snprintf(cache, sizeof cache, "%s/cache/deep", folder.path);
   assert_int_equal(mw_voice_save(voice, path, "a \"voice\"", "said yes", false, NULL), MW_OK);
   assert_int_equal(mw_voice_save(voice, path, "a", NULL, false, &error), MW_ERROR_IO);
   if (mw_voice_open(&read, model, path, NULL, &error) != MW_OK) fail_msg("%s", error.text);
@@ -269,8 +256,8 @@ static void broken_voices_are_refused(void **state)
   char broken[300];
   mw_error error;
   mw_voice *read = NULL;
-  snprintf(path, sizeof path, "%s/whole.voice", folder);
-  snprintf(broken, sizeof broken, "%s/broken.voice", folder);
+  snprintf(path, sizeof path, "%s/whole.voice", folder.path);
+  snprintf(broken, sizeof broken, "%s/broken.voice", folder.path);
   assert_int_equal(mw_voice_save(voice, path, "v", "", false, NULL), MW_OK);
   FILE *file = fopen(path, "rb");
   static char bytes[1 << 20];

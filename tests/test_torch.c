@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "weights.h"
 
 typedef struct {
@@ -263,13 +264,9 @@ static void directories_that_lie_are_refused_or_harmless(void **state)
 static void a_cut_stream_from_before_1_6_is_refused(void **state)
 {
   (void)state;
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  char path[4096];
   unsigned char bytes[4096];
   mw_error error;
-  snprintf(path, sizeof path, "%s/golden/meanaudio/containers/legacy.pth",
-           data != NULL ? data : "tests/data");
-  FILE *file = fopen(path, "rb");
+  FILE *file = fopen(data_path("golden/meanaudio/containers/legacy.pth"), "rb");
   assert_non_null(file);
   size_t size = fread(bytes, 1, sizeof bytes, file);
   fclose(file);

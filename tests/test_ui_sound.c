@@ -19,7 +19,6 @@
 #include "sound_folder.h"
 #include "x11_hostile.h"
 
-enum { DARK = 0x202020, LIGHT = 0xE0E0E0 };
 // Places in the window as it opens.
 enum {
   WIDTH = 860,
@@ -32,8 +31,6 @@ enum {
   SEED_X = 400,
   DOG_X = 100,
   DOG_Y = 153,
-  THEME_X = WIDTH - 26,
-  THEME_Y = 16,
   WAVE_X = 500,
   WAVE_Y = 340,
   PLAY_X = 230,
@@ -49,17 +46,11 @@ static x11_host *open_window(lv2_host **h, uint32_t background)
   return x11_open(*h, background, 0.0f);
 }
 
-static void close_window(x11_host *x, lv2_host *h)
-{
-  x11_close(x);
-  host_close(h);
-}
-
 static void what_is_written_arrives(void **state)
 {
   (void)state;
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   x11_click(x, WORDS_X, WORDS_Y, 1);
   x11_type(x, "Rain on 2 tin_roofs");
   x11_until_told(x, PROMPT_KEY, "Rain on 2 tin_roofs");
@@ -91,14 +82,14 @@ static void what_is_written_arrives(void **state)
   x11_click(x, WORDS_X, WORDS_Y, 3);
   x11_type(x, "dog");
   x11_until_told(x, PROMPT_KEY, "dog");
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void what_others_say_is_written(void **state)
 {
   (void)state;
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   x11_click(x, WORDS_X, WORDS_Y, 1);
   x11_type(x, "mine");
   x11_until_told(x, PROMPT_KEY, "mine");
@@ -111,14 +102,14 @@ static void what_others_say_is_written(void **state)
   assert_string_equal(x11_ask(x), "a bell");
   x11_key(x, XK_z, "C"); // and may be undone
   x11_until_told(x, PROMPT_KEY, "mine");
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void it_generates_and_cancels(void **state)
 {
   (void)state;
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   x11_picture empty = x11_look(x, "sound-empty");
   x11_click(x, WORDS_X, WORDS_Y, 1);
   x11_type(x, "dog barks");
@@ -136,14 +127,14 @@ static void it_generates_and_cancels(void **state)
   x11_click(x, GENERATE_X, MAKING_Y, 1);
   x11_until_value(x, "status", READY, READY);
   x11_until_value(x, "cancel", 0.0f, 0.0f);
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void presets_dice_and_numbers_set_ports(void **state)
 {
   (void)state;
   lv2_host *h;
-  x11_host *x = open_window(&h, LIGHT);
+  x11_host *x = open_window(&h, X11_LIGHT);
   x11_click(x, DOG_X, DOG_Y, 1);
   x11_until_told(x, PROMPT_KEY, "a dog barking");
   assert_true(host_value(h, "seed") == 44.0f);
@@ -175,14 +166,14 @@ static void presets_dice_and_numbers_set_ports(void **state)
   x11_turn(x, 100);
   const char *prompt = host_told(h, PROMPT_KEY);
   assert_true(strlen(prompt) > 2 && prompt[strlen(prompt) - 1] == '!');
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void keys_alone_reach_everything(void **state)
 {
   (void)state;
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   x11_click(x, WIDTH / 2, 8, 1); // on nothing: the window has the keyboard, and no widget
   x11_keys_handed_up();
   x11_type(x, "q ");
@@ -205,45 +196,28 @@ static void keys_alone_reach_everything(void **state)
   x11_type(x, "q");
   x11_turn(x, 50);
   assert_int_equal(x11_keys_handed_up(), 1);
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void it_looks_right_at_any_size(void **state)
 {
   (void)state;
-  static const char *const names[4] = {"sound-dark", "sound-dark-large", "sound-light",
-                                       "sound-light-large"};
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   x11_click(x, WORDS_X, WORDS_Y, 1);
   x11_type(x, "rain on a tin roof, and further away a dog that barks at the thunder");
   x11_click(x, GENERATE_X, MAKING_Y, 1);
   x11_until_value(x, "clip_seconds", 0.29f, 0.31f);
   host_set(h, "loop", 1.0f);
-  x11_picture seen[4];
-  for (int i = 0; i < 4; i++) {
-    int more = i % 2 ? 300 : 0;
-    x11_resize(x, WIDTH + more, HEIGHT + more);
-    if (i == 2) x11_click(x, THEME_X, THEME_Y, 1);
-    seen[i] = x11_look(x, names[i]);
-    assert_int_equal(seen[i].width, WIDTH + more);
-    assert_int_equal(seen[i].height, HEIGHT + more);
-    assert_true(seen[i].colours > 20);
-    assert_int_equal(seen[i].undrawn, 0);
-    assert_true(i < 2 ? seen[i].mean < 0.4 : seen[i].mean > 0.6);
-    for (int k = 0; k < i; k++) assert_true(seen[k].print != seen[i].print);
-  }
-  x11_resize(x, 300, 200); // smaller than it wants to be
-  x11_look(x, "sound-small");
-  x11_resize(x, 1, 1);
-  close_window(x, h);
+  x11_look_at_sizes(x, "sound", WIDTH, HEIGHT, 300);
+  x11_close_both(x);
   // the host's scale
   h = sound_open(HOST_EVERYTHING);
-  x = x11_open(h, LIGHT, 1.5f);
-  seen[0] = x11_look(x, "sound-scaled");
-  assert_int_equal(seen[0].width, WIDTH * 3 / 2);
-  assert_true(seen[0].mean > 0.6);
-  close_window(x, h);
+  x = x11_open(h, X11_LIGHT, 1.5f);
+  x11_picture seen = x11_look(x, "sound-scaled");
+  assert_int_equal(seen.width, WIDTH * 3 / 2);
+  assert_true(seen.mean > 0.6);
+  x11_close_both(x);
 }
 
 static void files_are_dropped_and_dragged_out(void **state)
@@ -254,7 +228,7 @@ static void files_are_dropped_and_dragged_out(void **state)
   mw_sound sound;
   mw_error error;
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   snprintf(path, sizeof path, "%s/two words.txt", sound_home);
   FILE *file = fopen(path, "w");
   fputs("a dropped bell", file);
@@ -299,7 +273,7 @@ static void files_are_dropped_and_dragged_out(void **state)
   x11_click(x, WORDS_X, WORDS_Y, 3);
   x11_type(x, "on");
   x11_until_told(x, PROMPT_KEY, "on");
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void a_negative_prompt_where_it_has_a_say(void **state)
@@ -312,7 +286,7 @@ static void a_negative_prompt_where_it_has_a_say(void **state)
   sound_folder_replace(guided, "fluxaudio_s_full.pth",
                        "golden/meanaudio/flux_sampler/fluxaudio_tiny.pth");
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   x11_picture without = x11_look(x, "sound-without");
   host_send_text(h, MODEL_KEY, PATH, guided);
   x11_until_told(x, GUIDANCE_KEY, "4.5");
@@ -320,7 +294,7 @@ static void a_negative_prompt_where_it_has_a_say(void **state)
   x11_click(x, WORDS_X, NEGATIVE_Y, 1);
   x11_type(x, "rain");
   x11_until_told(x, NEGATIVE_KEY, "rain");
-  close_window(x, h);
+  x11_close_both(x);
   sound_folder_remove(guided);
 }
 
@@ -330,14 +304,14 @@ static void nothing_it_is_told_hurts(void **state)
   static const char *const properties[] = {PROMPT_KEY, NEGATIVE_KEY, MESSAGE_KEY, MODEL_KEY,
                                            WAVE_KEY,   GUIDANCE_KEY, SAVE_KEY};
   lv2_host *h;
-  x11_host *x = open_window(&h, DARK);
+  x11_host *x = open_window(&h, X11_DARK);
   x11_be_hostile(x, properties, sizeof properties / sizeof properties[0]);
   x11_picture before = x11_look(x, "sound-hostile");
   x11_click(x, WORDS_X, WORDS_Y, 3);
   x11_type(x, "alive");
   x11_until_told(x, PROMPT_KEY, "alive");
   assert_true(x11_look(x, "sound-alive").print != before.print);
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void windows_come_and_go(void **state)
@@ -346,26 +320,26 @@ static void windows_come_and_go(void **state)
   enum { COUNT = 3 };
   lv2_host *h[COUNT];
   x11_host *x[COUNT];
-  for (int i = 0; i < COUNT; i++) x[i] = open_window(&h[i], i % 2 ? LIGHT : DARK);
+  for (int i = 0; i < COUNT; i++) x[i] = open_window(&h[i], i % 2 ? X11_LIGHT : X11_DARK);
   x11_click(x[COUNT - 1], WORDS_X, WORDS_Y, 1); // on top
   x11_type(x[COUNT - 1], "one of three");
   x11_until_told(x[COUNT - 1], PROMPT_KEY, "one of three");
   for (int i = 0; i < COUNT - 1; i++) {
     x11_turn(x[i], 50);
     assert_string_equal(host_told(h[i], PROMPT_KEY), "");
-    close_window(x[i], h[i]);
+    x11_close_both(x[i]);
   }
   for (int i = 0; i < 20; i++) {
     if (i % 2) x11_lose_parent(x[COUNT - 1]);
     if (i % 4 == 3) x11_turn(x[COUNT - 1], 20);
     x11_close(x[COUNT - 1]);
-    x[COUNT - 1] = x11_open(h[COUNT - 1], DARK, 0.0f);
+    x[COUNT - 1] = x11_open(h[COUNT - 1], X11_DARK, 0.0f);
   }
   x11_click(x[COUNT - 1], WORDS_X, WORDS_Y, 1);
   x11_key(x[COUNT - 1], XK_a, "C");
   x11_key(x[COUNT - 1], XK_c, "C");
   assert_string_equal(x11_ask(x[COUNT - 1]), "one of three");
-  close_window(x[COUNT - 1], h[COUNT - 1]);
+  x11_close_both(x[COUNT - 1]);
 }
 
 int main(void)

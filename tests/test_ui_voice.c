@@ -24,7 +24,6 @@
 #define FILES_KEY MONO ":files"
 #define SAVE_KEY MONO ":save"
 
-enum { DARK = 0x202020, LIGHT = 0xE0E0E0 };
 // Places in the window as it opens.
 enum {
   WIDTH = 660,
@@ -40,8 +39,6 @@ enum {
   ENABLED_X = 273,
   ENABLED_Y = 57,
   PITCH_Y = 160,
-  THEME_X = WIDTH - 26,
-  THEME_Y = 16,
 };
 
 static x11_host *open_window(lv2_host **h, const char *uri, uint32_t background)
@@ -52,19 +49,13 @@ static x11_host *open_window(lv2_host **h, const char *uri, uint32_t background)
   return x11_open(*h, background, 0.0f);
 }
 
-static void close_window(x11_host *x, lv2_host *h)
-{
-  x11_close(x);
-  host_close(h);
-}
-
 static void voices_are_chosen(void **state)
 {
   (void)state;
   const char *const uris[2] = {MONO, STEREO};
   for (int i = 0; i < 2; i++) {
     lv2_host *h;
-    x11_host *x = open_window(&h, uris[i], DARK);
+    x11_host *x = open_window(&h, uris[i], X11_DARK);
     assert_true(host_value(h, "voice") == 0.0f);
     x11_picture before = x11_look(x, "voice-first");
     x11_click(x, LIST_X, FIRST_Y + ROW, 1);
@@ -80,7 +71,7 @@ static void voices_are_chosen(void **state)
     x11_click(x, LIST_X, FIRST_Y + 2 * ROW, 1);
     x11_until_value(x, "status", READY, READY);
     assert_true(x11_look(x, "voice-third").print != before.print);
-    close_window(x, h);
+    x11_close_both(x);
   }
 }
 
@@ -90,7 +81,7 @@ static void voices_are_saved_loaded_and_dropped(void **state)
   char path[256];
   char uri[300];
   lv2_host *h;
-  x11_host *x = open_window(&h, MONO, DARK);
+  x11_host *x = open_window(&h, MONO, X11_DARK);
   snprintf(path, sizeof path, "%s/.local/share/meanwave/voices/my own.voice", folder);
   x11_click(x, LIST_X, FIRST_Y + ROW, 1);
   x11_until_value(x, "status", READY, READY);
@@ -135,14 +126,14 @@ static void voices_are_saved_loaded_and_dropped(void **state)
   x11_type(x, "/nowhere/at.all\n");
   x11_until_value(x, "status", NO_VOICE, NO_VOICE);
   x11_look(x, "voice-none");
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void controls_set_ports_and_meters_move(void **state)
 {
   (void)state;
   lv2_host *h;
-  x11_host *x = open_window(&h, MONO, LIGHT);
+  x11_host *x = open_window(&h, MONO, X11_LIGHT);
   x11_click(x, ENABLED_X, ENABLED_Y, 1);
   assert_true(host_value(h, "enabled") == 0.0f);
   x11_pull(x, RIGHT_X, PITCH_Y, RIGHT_X + 80, PITCH_Y);
@@ -163,33 +154,16 @@ static void controls_set_ports_and_meters_move(void **state)
   x11_picture loud = x11_look(x, "voice-loud");
   assert_true(loud.print != silent.print);
   x11_feed(0.0f);
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 static void it_looks_right_at_any_size(void **state)
 {
   (void)state;
-  static const char *const names[4] = {"voice-dark", "voice-dark-large", "voice-light",
-                                       "voice-light-large"};
   lv2_host *h;
-  x11_picture seen[4];
-  x11_host *x = open_window(&h, MONO, DARK);
-  for (int i = 0; i < 4; i++) {
-    int more = i % 2 ? 240 : 0;
-    x11_resize(x, WIDTH + more, HEIGHT + more);
-    if (i == 2) x11_click(x, THEME_X, THEME_Y, 1);
-    seen[i] = x11_look(x, names[i]);
-    assert_int_equal(seen[i].width, WIDTH + more);
-    assert_int_equal(seen[i].height, HEIGHT + more);
-    assert_true(seen[i].colours > 20);
-    assert_int_equal(seen[i].undrawn, 0);
-    assert_true(i < 2 ? seen[i].mean < 0.4 : seen[i].mean > 0.6);
-    for (int k = 0; k < i; k++) assert_true(seen[k].print != seen[i].print);
-  }
-  x11_resize(x, 300, 200);
-  x11_look(x, "voice-small");
-  x11_resize(x, 1, 1);
-  close_window(x, h);
+  x11_host *x = open_window(&h, MONO, X11_DARK);
+  x11_look_at_sizes(x, "voice", WIDTH, HEIGHT, 240);
+  x11_close_both(x);
 }
 
 static void nothing_it_is_told_hurts(void **state)
@@ -198,13 +172,13 @@ static void nothing_it_is_told_hurts(void **state)
   static const char *const properties[] = {FILE_KEY,   MODEL_KEY, MESSAGE_KEY,
                                            VOICES_KEY, FILES_KEY, SAVE_KEY};
   lv2_host *h;
-  x11_host *x = open_window(&h, MONO, DARK);
+  x11_host *x = open_window(&h, MONO, X11_DARK);
   x11_be_hostile(x, properties, sizeof properties / sizeof properties[0]);
   x11_picture before = x11_look(x, "voice-hostile");
   x11_click(x, LIST_X, NAME_Y, 1);
   x11_type(x, "alive");
   assert_true(x11_look(x, "voice-alive").print != before.print);
-  close_window(x, h);
+  x11_close_both(x);
 }
 
 int main(void)

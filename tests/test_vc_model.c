@@ -12,26 +12,21 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "meanwave.h"
 #include "npy.h"
-#include "temp_folder.h"
+#include "small_models.h"
 #include "wavfile.h"
 
-static const char *const files[4][2] = {{"e2e_v1/fastu2pp.pt", "fastu2++.pt"},
-                                        {"e2e_v1/model.safetensors", "model_200ms.safetensors"},
-                                        {"e2e_v1/vocos.pt", "vocos.pt"},
-                                        {"sv/sv.pth", "wavlm_large_finetune.pth"}};
-static char folder[TEMP_FOLDER_SIZE];
-static char from[2048];
+static small_folder folder;
 
 static void make_wav(const char *name)
 {
   npy source;
   char path[4096];
-  snprintf(path, sizeof path, "%s/e2e_v1", from);
-  assert_true(npy_open(&source, path, "source.npy"));
+  assert_true(npy_open(&source, data_path("golden/meanvc/e2e_v1"), "source.npy"));
   sound s = {source.values, source.count, 16000};
-  snprintf(path, sizeof path, "%s/%s", folder, name);
+  snprintf(path, sizeof path, "%s/%s", folder.path, name);
   assert_int_equal(sound_write(&s, path, true, NULL), MW_OK);
   npy_free(&source);
 }
@@ -39,18 +34,9 @@ static void make_wav(const char *name)
 static int make_folder(void **state)
 {
   (void)state;
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(from, sizeof from, "%s/golden/meanvc", data != NULL ? data : "tests/data");
-  char *absolute = realpath(from, NULL);
-  if (absolute == NULL || !temp_folder_make(folder)) return -1;
-  for (int i = 0; i < 4; i++) {
-    char target[4096];
-    char link[4096];
-    snprintf(target, sizeof target, "%s/%s", absolute, files[i][0]);
-    snprintf(link, sizeof link, "%s/%s", folder, files[i][1]);
-    if (symlink(target, link) != 0) return -1;
-  }
-  free(absolute);
+  if (!small_folder_make(&folder) || !small_folder_add(&folder, SMALL_MEANVC) ||
+      !small_folder_add_speaker(&folder))
+    return -1;
   make_wav("in.wav");
   return 0;
 }
@@ -58,7 +44,8 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
   (void)state;
-  return !temp_folder_remove(folder);
+  small_folder_remove(&folder);
+  return 0;
 }
 
 static void published_files_convert(void **state)
@@ -69,11 +56,11 @@ static void published_files_convert(void **state)
   mw_error error;
   sound before;
   sound after;
-  snprintf(in, sizeof in, "%s/in.wav", folder);
-  snprintf(out, sizeof out, "%s/out.wav", folder);
+  snprintf(in, sizeof in, "%s/in.wav", folder.path);
+  snprintf(out, sizeof out, "%s/out.wav", folder.path);
   mw_voice_model *model = NULL;
   mw_voice *voice = NULL;
-  if (mw_voice_model_open(&model, folder, NULL, 2, &error) != MW_OK ||
+  if (mw_voice_model_open(&model, folder.path, NULL, 2, &error) != MW_OK ||
       mw_voice_open(&voice, model, in, NULL, &error) != MW_OK)
     fail_msg("%s", error.text);
   mw_conversion how = {.model = model, .voice = voice, .seed = 1, .controls = MW_VOICE_CONTROLS};
@@ -98,10 +85,10 @@ static void a_missing_file_is_named(void **state)
   (void)state;
   char vocoder[4096];
   mw_error error;
-  snprintf(vocoder, sizeof vocoder, "%s/vocos.pt", folder);
+  snprintf(vocoder, sizeof vocoder, "%s/vocos.pt", folder.path);
   unlink(vocoder);
   mw_voice_model *model = NULL;
-  assert_int_equal(mw_voice_model_open(&model, folder, NULL, 1, &error), MW_ERROR_MODEL);
+  assert_int_equal(mw_voice_model_open(&model, folder.path, NULL, 1, &error), MW_ERROR_MODEL);
   assert_non_null(strstr(error.text, "there is no vocos.pt in it"));
 }
 

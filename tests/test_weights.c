@@ -13,14 +13,14 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "data_path.h"
 #include "npy.h"
 
-static char *golden(const char *path)
+static const char *golden(const char *path)
 {
-  static char full[4096];
-  const char *data = getenv("MEANWAVE_TEST_DATA");
-  snprintf(full, sizeof full, "%s/golden/%s", data != NULL ? data : "tests/data", path);
-  return full;
+  char below[256];
+  snprintf(below, sizeof below, "golden/%s", path);
+  return data_path(below);
 }
 
 static weights *open_golden(const char *path)

@@ -255,6 +255,13 @@ void x11_close(x11_host *x)
   free(x);
 }
 
+void x11_close_both(x11_host *x)
+{
+  lv2_host *plugin = x->plugin;
+  x11_close(x);
+  host_close(plugin);
+}
+
 void x11_lose_parent(x11_host *x)
 {
   XDestroyWindow(x11_display, x->parent);

@@ -20,10 +20,13 @@ void x11_stop(void);
 
 typedef struct x11_host x11_host;
 
+enum { X11_DARK = 0x202020, X11_LIGHT = 0xE0E0E0 }; // backgrounds of hosts
+
 // The window of the plugin, found by its metadata. `background`: of the host, 0xRRGGBB; `scale`: 0
 // for a host that says none. A window that does not open fails the test.
 x11_host *x11_open(lv2_host *plugin, uint32_t background, float scale);
 void x11_close(x11_host *x);
+void x11_close_both(x11_host *x);  // window and plugin
 void x11_lose_parent(x11_host *x); // as hosts do that close their own window first
 void x11_feed(float level);        // of what the plugin hears
 int x11_keys_handed_up(void);      // keys that the host was given since the last call
@@ -55,6 +58,9 @@ typedef struct {
 } x11_picture;
 // Also as $MEANWAVE_SCREENSHOTS/NAME.png, when that is set.
 x11_picture x11_look(x11_host *x, const char *name);
+// A window that opened dark, as wide and high as it opens and by `more` pixels larger, dark and
+// light: NAME-dark.png and so on differ, are drawn all over and of their theme; and far too small.
+void x11_look_at_sizes(x11_host *x, const char *name, int width, int height, int more);
 
 // Another program.
 void x11_offer(const char *text);                 // in its clipboard; NULL: it has none

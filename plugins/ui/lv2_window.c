@@ -17,7 +17,7 @@ static void *feature(const LV2_Feature *const *features, const char *uri)
   return NULL;
 }
 
-LV2_URID lv2_window_urid(const lv2_window *v, const char *uri)
+static LV2_URID urid_of(const lv2_window *v, const char *uri)
 {
   return v->map->map(v->map->handle, uri);
 }
@@ -25,9 +25,9 @@ LV2_URID lv2_window_urid(const lv2_window *v, const char *uri)
 // The host's colours and scale.
 static void read_options(const lv2_window *v, const LV2_Options_Option *options, ui_setup *setup)
 {
-  const LV2_URID atom_Int = lv2_window_urid(v, LV2_ATOM__Int);
-  const LV2_URID back = lv2_window_urid(v, LV2_UI__backgroundColor);
-  const LV2_URID scale = lv2_window_urid(v, LV2_UI__scaleFactor);
+  const LV2_URID atom_Int = urid_of(v, LV2_ATOM__Int);
+  const LV2_URID back = urid_of(v, LV2_UI__backgroundColor);
+  const LV2_URID scale = urid_of(v, LV2_UI__scaleFactor);
   for (; options != NULL && options->key != 0; options++) {
     if (options->value == NULL || options->size != 4) continue;
     if (options->key == back && options->type == atom_Int)
@@ -51,11 +51,11 @@ bool lv2_window_open(lv2_window *v, ui_setup setup, LV2UI_Write_Function write,
   setup.parent = (Window)(uintptr_t)feature(features, LV2_UI__parent);
   if (v->map == NULL || setup.parent == None) return false;
   patch_urids_init(&v->patch, (LV2_URID_Map *)v->map);
-  v->event_transfer = lv2_window_urid(v, LV2_ATOM__eventTransfer);
-  v->atom_Float = lv2_window_urid(v, LV2_ATOM__Float);
-  v->atom_Path = lv2_window_urid(v, LV2_ATOM__Path);
-  v->atom_String = lv2_window_urid(v, LV2_ATOM__String);
-  v->atom_Vector = lv2_window_urid(v, LV2_ATOM__Vector);
+  v->event_transfer = urid_of(v, LV2_ATOM__eventTransfer);
+  v->atom_Float = urid_of(v, LV2_ATOM__Float);
+  v->atom_Path = urid_of(v, LV2_ATOM__Path);
+  v->atom_String = urid_of(v, LV2_ATOM__String);
+  v->atom_Vector = urid_of(v, LV2_ATOM__Vector);
   setup.theme = &ui_dark;
   setup.scale = 1.0;
   read_options(v, feature(features, LV2_OPTIONS__options), &setup);
@@ -115,6 +115,14 @@ void lv2_window_get(const lv2_window *v, LV2_URID property)
 void lv2_window_request(const lv2_window *v, LV2_URID property)
 {
   if (v->request != NULL) v->request->request(v->request->handle, property, v->atom_Path, NULL);
+}
+
+void lv2_window_map(const lv2_window *v, const lv2_window_property *properties, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    *properties[i].key = urid_of(v, properties[i].uri);
+    if (properties[i].asked) lv2_window_get(v, *properties[i].key);
+  }
 }
 
 // ---- From the plugin ----

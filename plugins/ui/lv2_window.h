@@ -38,7 +38,14 @@ typedef struct {
 bool lv2_window_open(lv2_window *v, ui_setup setup, LV2UI_Write_Function write,
                      LV2UI_Controller controller, LV2UI_Widget *widget,
                      const LV2_Feature *const *features);
-LV2_URID lv2_window_urid(const lv2_window *v, const char *uri);
+
+// A property of the plugin: where its URID goes, and whether the plugin is asked for it at once.
+typedef struct {
+  LV2_URID *key;
+  const char *uri;
+  bool asked;
+} lv2_window_property;
+void lv2_window_map(const lv2_window *v, const lv2_window_property *properties, size_t count);
 
 void lv2_window_set_port(const lv2_window *v, uint32_t index, float value);
 void lv2_window_set_text(const lv2_window *v, LV2_URID property, LV2_URID type, const char *text);

@@ -241,17 +241,15 @@ static LV2UI_Handle instantiate(const LV2UI_Descriptor *descriptor, const char *
     free(s);
     return NULL;
   }
-  s->prompt.key = lv2_window_urid(&s->base, SOUND_URI ":prompt");
-  s->negative.key = lv2_window_urid(&s->base, SOUND_URI ":negative");
-  s->message_key = lv2_window_urid(&s->base, SOUND_URI ":message");
-  s->model = lv2_window_urid(&s->base, SOUND_URI ":model");
-  s->file = lv2_window_urid(&s->base, SOUND_URI ":file");
-  s->save = lv2_window_urid(&s->base, SOUND_URI ":save");
-  s->wave_key = lv2_window_urid(&s->base, SOUND_URI ":wave");
-  s->guidance_key = lv2_window_urid(&s->base, SOUND_URI ":guidance");
-  const LV2_URID asked[] = {s->prompt.key, s->negative.key, s->message_key,
-                            s->model,      s->wave_key,     s->guidance_key};
-  for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) lv2_window_get(&s->base, asked[i]);
+  const lv2_window_property properties[] = {{&s->prompt.key, SOUND_URI ":prompt", true},
+                                            {&s->negative.key, SOUND_URI ":negative", true},
+                                            {&s->message_key, SOUND_URI ":message", true},
+                                            {&s->model, SOUND_URI ":model", true},
+                                            {&s->wave_key, SOUND_URI ":wave", true},
+                                            {&s->guidance_key, SOUND_URI ":guidance", true},
+                                            {&s->file, SOUND_URI ":file", false},
+                                            {&s->save, SOUND_URI ":save", false}};
+  lv2_window_map(&s->base, properties, sizeof properties / sizeof properties[0]);
   return s;
 }
 

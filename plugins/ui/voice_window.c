@@ -142,14 +142,11 @@ static LV2UI_Handle instantiate(const LV2UI_Descriptor *descriptor, const char *
     free(v);
     return NULL;
   }
-  v->file = lv2_window_urid(&v->base, VOICE_URI ":file");
-  v->model = lv2_window_urid(&v->base, VOICE_URI ":model");
-  v->message_key = lv2_window_urid(&v->base, VOICE_URI ":message");
-  v->voices_key = lv2_window_urid(&v->base, VOICE_URI ":voices");
-  v->files_key = lv2_window_urid(&v->base, VOICE_URI ":files");
-  v->save = lv2_window_urid(&v->base, VOICE_URI ":save");
-  const LV2_URID asked[] = {v->file, v->model, v->message_key, v->voices_key, v->files_key};
-  for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) lv2_window_get(&v->base, asked[i]);
+  const lv2_window_property properties[] = {
+      {&v->file, VOICE_URI ":file", true},           {&v->model, VOICE_URI ":model", true},
+      {&v->message_key, VOICE_URI ":message", true}, {&v->voices_key, VOICE_URI ":voices", true},
+      {&v->files_key, VOICE_URI ":files", true},     {&v->save, VOICE_URI ":save", false}};
+  lv2_window_map(&v->base, properties, sizeof properties / sizeof properties[0]);
   return v;
 }
 

@@ -2,7 +2,7 @@
 //
 // The C library's calls that an audio thread must not make, noted while it is in `run`. They stand
 // in front of the library's own because the program's symbols come first.
-#include "lv2_trap.h"
+#include "trap.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -11,13 +11,20 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static _Thread_local bool in_run;
 static _Atomic(const char *) trapped;
+static atomic_bool stalled;
 
 void trap_set(bool on)
 {
   in_run = on;
+}
+
+void trap_stall(bool on)
+{
+  atomic_store(&stalled, on);
 }
 
 const char *trap_take(void)
@@ -112,6 +119,7 @@ int pthread_mutex_lock(pthread_mutex_t *mutex)
   typedef int (*function)(pthread_mutex_t *);
   REAL(function, "pthread_mutex_lock");
   note("pthread_mutex_lock");
+  while (atomic_load(&stalled)) usleep(500);
   return atomic_load(&real)(mutex);
 }
 
