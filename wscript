@@ -338,8 +338,12 @@ def test_jobs(ctx, variant=""):
     return jobs
 
 
-def run_tests(jobs, environment):
-    with ThreadPoolExecutor(2) as workers:
+# Sound servers and hosts that play in real time: nothing runs beside these.
+TIMED = ("ardour.sh", "jalv.sh", "live.sh", "live_pipewire.sh", "live_view.sh")
+
+
+def run_tests(jobs, environment, at_once=2):
+    with ThreadPoolExecutor(at_once) as workers:
         return list(workers.map(lambda job: run_test(job[0], job[1], environment), jobs))
 
 
@@ -364,9 +368,11 @@ def check(ctx):
     for folder in ctx.path.ant_glob("tests/data/golden/*/*", dir=True, src=False):
         jobs.append(("golden " + folder.path_from(ctx.path.find_node("tests/data/golden")),
                      [program, folder.abspath()]))
+    timed = []
     for node in ctx.path.ant_glob("tests/*.sh"):
-        jobs.append((node.name, ["bash", node.abspath()]))
+        (timed if node.name in TIMED else jobs).append((node.name, ["bash", node.abspath()]))
     results = run_tests(jobs, test_environment(ctx))
+    results += run_tests(timed, test_environment(ctx), 1)
     results += sanitized_tests(ctx, "asan")
     results += clang_warnings(ctx)
     report(ctx, results)
