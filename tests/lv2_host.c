@@ -17,7 +17,10 @@
 
 #include "trap.h"
 
-enum { NOMINAL = 1024 }; // frames of a block, as Ardour says
+enum {
+  NOMINAL = 1024, // frames of a block, as Ardour says
+  BEHIND = 0xa5
+};
 
 // ---- URIDs, of all instances ----
 
@@ -271,6 +274,12 @@ void host_set(lv2_host *h, const char *symbol, float value)
   h->values[port_index(h, symbol)] = value;
 }
 
+void host_narrow(lv2_host *h, size_t notify_bytes)
+{
+  assert_true(notify_bytes == 0 || notify_bytes >= sizeof(LV2_Atom) + sizeof(LV2_Atom_Sequence));
+  h->notify_bytes = notify_bytes;
+}
+
 // ---- Running ----
 
 static void fill_inbox(lv2_host *h, guarded *g)
@@ -283,6 +292,17 @@ static void fill_inbox(lv2_host *h, guarded *g)
   memcpy(at, &head, sizeof head);
   memcpy(at + sizeof head, h->inbox, h->forge.offset);
   lv2_atom_forge_set_buffer(&h->forge, h->inbox, sizeof h->inbox);
+}
+
+static size_t notify_capacity(const lv2_host *h, const guarded *g)
+{
+  return h->notify_bytes > 0 ? h->notify_bytes : (size_t)(g->end - g->base);
+}
+
+// As near to the end as an atom may lie; what is left behind it holds BEHIND.
+static char *notify_place(const guarded *g, size_t capacity)
+{
+  return g->end - (capacity + 7) / 8 * 8;
 }
 
 static void connect_buffers(lv2_host *h, const float *const *in, uint32_t frames, bool in_place)
@@ -310,9 +330,11 @@ static void connect_buffers(lv2_host *h, const float *const *in, uint32_t frames
       lilv_instance_connect_port(h->instance, i, g->end - (bytes + 7) / 8 * 8);
       fill_inbox(h, g);
     } else if (h->kinds[i] == ATOM) {
-      size_t capacity = (size_t)(g->end - g->base);
-      LV2_Atom *at = (LV2_Atom *)g->base;
-      *at = (LV2_Atom){(uint32_t)(capacity - sizeof(LV2_Atom)), urid_of(LV2_ATOM__Chunk)};
+      size_t capacity = notify_capacity(h, g);
+      char *at = notify_place(g, capacity);
+      memset(at + capacity, BEHIND, (size_t)(g->end - at) - capacity);
+      *(LV2_Atom *)at =
+          (LV2_Atom){(uint32_t)(capacity - sizeof(LV2_Atom)), urid_of(LV2_ATOM__Chunk)};
       lilv_instance_connect_port(h->instance, i, at);
     }
   }
@@ -326,8 +348,11 @@ static void collect_outputs(lv2_host *h, float *const *out, uint32_t frames, boo
   for (uint32_t i = 0; i < h->port_count; i++) {
     const float *at = h->kinds[i] == AUDIO ? (const float *)h->buffers[i].end - frames : NULL;
     if (h->kinds[i] == ATOM && !h->is_input[i]) {
-      hear_all(h, (const LV2_Atom_Sequence *)h->buffers[i].base,
-               (size_t)(h->buffers[i].end - h->buffers[i].base));
+      size_t capacity = notify_capacity(h, &h->buffers[i]);
+      const char *notify = notify_place(&h->buffers[i], capacity);
+      hear_all(h, (const LV2_Atom_Sequence *)notify, capacity);
+      for (notify += capacity; notify < h->buffers[i].end; notify++)
+        assert_int_equal((unsigned char)*notify, BEHIND);
     } else if (h->kinds[i] == AUDIO && h->is_input[i]) {
       places[inputs++] = at;
     } else if (h->kinds[i] == AUDIO) {

@@ -31,6 +31,9 @@ void host_deactivate(lv2_host *h);
 
 float host_value(const lv2_host *h, const char *symbol);
 void host_set(lv2_host *h, const char *symbol, float value);
+// From now on that much room for what it tells, of which no byte more is written; 0: what it asks
+// for. At least an empty sequence and, as plugins count, its head once more.
+void host_narrow(lv2_host *h, size_t notify_bytes);
 
 // Messages of the next run.
 void host_send_text(lv2_host *h, const char *property, const char *type, const char *text);

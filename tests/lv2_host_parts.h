@@ -65,6 +65,7 @@ struct lv2_host {
   enum { CONTROL, AUDIO, ATOM } kinds[MOST_PORTS];
   float values[MOST_PORTS];
   guarded buffers[MOST_PORTS]; // of audio and atom ports
+  size_t notify_bytes;         // of the buffer for what it tells; 0: the plugin's minimum
   LV2_Atom_Forge forge;
   unsigned char inbox[LONGEST_TEXT * 2]; // events for the next run
   told tells[MOST_TOLD];
