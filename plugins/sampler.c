@@ -11,12 +11,15 @@
 #include "sampler.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-  PHASES = 128,
-  TAPS = 16, // of the narrowest kernel
+  PHASE_BITS = 7,
+  PHASES = 1 << PHASE_BITS,
+  POSITION_BITS = 32, // of a position behind the point
+  TAPS = 16,          // of the narrowest kernel
   WIDTHS = 9,
   SLOTS = 2 * SAMPLER_VOICES, // voices, and as many that fade out in a hurry
 };
@@ -25,9 +28,12 @@ enum {
 #define STEAL_SECONDS 0.005f
 #define SEAM_SECONDS 0.05
 
+typedef float quad __attribute__((vector_size(16))); // what any processor multiplies at once
+
 typedef struct {
-  size_t taps;
-  float *values; // [PHASES + 1, taps]
+  double most;  // the greatest step it is for
+  size_t quads; // its taps, by four
+  quad *values; // [PHASES + 1, quads]
 } kernel;
 
 typedef struct {
@@ -38,7 +44,7 @@ typedef struct {
   bool held;         // by its key
   bool pedalled;     // by the pedal alone
   bool leaving;      // on its way out: not one of the voices any more
-  double position;   // in frames of the clip
+  int64_t position;  // in frames of the clip, with POSITION_BITS more
   float gain;        // of the velocity
   float level;       // of the envelope, 0 to 1
   float fall;        // of the level a frame; 0: it rises or stays
@@ -70,14 +76,16 @@ static double bessel(double x)
 // The kernel for steps up to `width`; between input positions its values add up to 1.
 static bool make_kernel(kernel *k, double width)
 {
-  k->taps = ((size_t)ceil(TAPS * width) + 7) / 8 * 8;
-  k->values = malloc((PHASES + 1) * k->taps * sizeof(float));
+  size_t taps = ((size_t)ceil(TAPS * width) + 7) / 8 * 8;
+  k->most = 1.0001 * width;
+  k->quads = taps / 4;
+  k->values = malloc((PHASES + 1) * taps * sizeof(float));
   if (k->values == NULL) return false;
-  double half = (double)k->taps / 2.0;
+  double half = (double)taps / 2.0;
   for (size_t p = 0; p <= PHASES; p++) {
     double row[((size_t)1 << 9)];
     double sum = 0.0;
-    for (size_t i = 0; i < k->taps; i++) {
+    for (size_t i = 0; i < taps; i++) {
       // tap half - 1 is the sample at or before the position
       double x = (double)i - (half - 1.0) - (double)p / PHASES;
       double at = x / width;
@@ -86,7 +94,8 @@ static bool make_kernel(kernel *k, double width)
       row[i] = fabs(edge) >= 1.0 ? 0.0 : sinc * bessel(KAISER_BETA * sqrt(1.0 - edge * edge));
       sum += row[i];
     }
-    for (size_t i = 0; i < k->taps; i++) k->values[p * k->taps + i] = (float)(row[i] / sum);
+    for (size_t i = 0; i < taps; i++)
+      k->values[p * k->quads + i / 4][i % 4] = (float)(row[i] / sum);
   }
   return true;
 }
@@ -242,74 +251,110 @@ void sampler_reset(sampler *s)
 static const kernel *kernel_for(const sampler *s, double step)
 {
   size_t width = 0;
-  while (width + 1 < WIDTHS && step > 1.0001 * exp2((double)width / 2.0)) width++;
+  while (width + 1 < WIDTHS && step > s->kernels[width].most) width++;
   return &s->kernels[width];
 }
 
-static float read_at(const kernel *k, const sampler_clip *clip, double position)
+static quad load(const float *x)
 {
-  double whole = floor(position);
-  double phase = (position - whole) * PHASES;
-  size_t row = (size_t)phase;
-  float share = (float)(phase - (double)row);
-  const float *a = k->values + row * k->taps;
-  const float *b = a + k->taps;
-  long first = (long)whole - (long)k->taps / 2 + 1;
-  float sum = 0.0f;
-  if (first >= 0 && (size_t)first + k->taps <= clip->frames) {
-    const float *x = clip->samples + first;
-    float parts[8] = {0}; // eight sums side by side, as wide registers add them
-    for (size_t i = 0; i < k->taps; i += 8)
-      for (size_t j = 0; j < 8; j++)
-        parts[j] += x[i + j] * (a[i + j] + share * (b[i + j] - a[i + j]));
-    for (size_t j = 0; j < 8; j++) sum += parts[j];
-    return sum;
+  quad four;
+  memcpy(&four, x, sizeof four);
+  return four;
+}
+
+// The samples weighed by what lies `share` of the way from row a to the next.
+static inline float weigh(const float *samples, const quad *a, float share, size_t quads)
+{
+  const quad *b = a + quads;
+  quad at_a = {0};
+  quad at_b = {0};
+  for (size_t i = 0; i < quads; i++) {
+    quad x = load(samples + 4 * i);
+    at_a += x * a[i];
+    at_b += x * b[i];
   }
-  for (size_t i = 0; i < k->taps; i++) {
-    long at = first + (long)i;
-    if (at >= 0 && (size_t)at < clip->frames)
-      sum += clip->samples[at] * (a[i] + share * (b[i] - a[i]));
+  at_a += share * (at_b - at_a);
+  return (at_a[0] + at_a[2]) + (at_a[1] + at_a[3]);
+}
+
+// Likewise at an end of the clip, beyond which there is silence.
+static float weigh_at_an_end(const sampler_clip *clip, int64_t first, const quad *a, float share,
+                             size_t quads)
+{
+  float sum = 0.0f;
+  for (size_t i = 0; i < 4 * quads; i++) {
+    int64_t at = first + (int64_t)i;
+    float weight = a[i / 4][i % 4];
+    weight += share * (a[quads + i / 4][i % 4] - weight);
+    if (at >= 0 && (size_t)at < clip->frames) sum += clip->samples[at] * weight;
   }
   return sum;
 }
 
 // Length of a loop's seam in frames: a tenth of a short clip.
-static double seam_of(const sampler *s, const sampler_clip *clip)
+static size_t seam_of(const sampler *s, const sampler_clip *clip)
 {
-  return fmin(SEAM_SECONDS * s->rate_hz, floor((double)clip->frames / 10.0));
+  return (size_t)fmin(SEAM_SECONDS * s->rate_hz, (double)(clip->frames / 10));
 }
 
-// The clip at the slot's position, which then moves on. `seam` 0: no loop.
-static float next_value(slot *v, const kernel *k, double step, double seam)
+static int64_t fixed(size_t frames)
 {
-  double frames = (double)v->clip->frames;
-  double period = frames - seam;
-  float value = read_at(k, v->clip, v->position);
-  if (v->position > period) {
-    float share = (float)((v->position - period) / seam);
-    value += share * (read_at(k, v->clip, v->position - period) - value);
-  }
-  v->position += step;
-  if (seam > 0.0 && v->position >= frames) v->position = fmod(v->position - period, period);
-  return value;
+  return (int64_t)frames << POSITION_BITS;
+}
+
+static inline float read_at(const kernel *k, const sampler_clip *clip, int64_t position)
+{
+  enum { SHARE_BITS = POSITION_BITS - PHASE_BITS };
+  const float one = (float)((int64_t)1 << SHARE_BITS);
+  int64_t row = (position >> SHARE_BITS) & (PHASES - 1);
+  float share = (float)(int32_t)(position & (((int64_t)1 << SHARE_BITS) - 1)) / one;
+  const quad *a = k->values + (size_t)row * k->quads;
+  int64_t first = (position >> POSITION_BITS) - 2 * (int64_t)k->quads + 1;
+  if (first >= 0 && (size_t)first + 4 * k->quads <= clip->frames)
+    return weigh(clip->samples + first, a, share, k->quads);
+  return weigh_at_an_end(clip, first, a, share, k->quads);
+}
+
+// The end of a loop, which is `seam` long: the beginning fades in over it.
+static float seam_value(const kernel *k, const sampler_clip *clip, int64_t position, int64_t seam,
+                        float value)
+{
+  int64_t since = position - (fixed(clip->frames) - seam);
+  float share = (float)since / (float)seam;
+  return value + share * (read_at(k, clip, since) - value);
 }
 
 static void run_slot(const sampler *s, slot *v, const sampler_sound *how, float *out, size_t frames)
 {
-  double step = exp2(((double)v->key - how->root_key + s->bend) / 12.0);
-  double seam = how->loop ? seam_of(s, v->clip) : 0.0;
-  float rise = 1000.0f / (fmaxf(how->attack_ms, 0.0f) * (float)s->rate_hz + 1.0f);
-  float release = 1000.0f / (fmaxf(how->release_ms, 1.0f) * (float)s->rate_hz);
+  const sampler_clip *clip = v->clip;
+  const double step = exp2(((double)v->key - how->root_key + s->bend) / 12.0);
+  const int64_t advance = llrint(step * (double)fixed(1));
+  const int64_t end = fixed(clip->frames);
+  const int64_t seam = how->loop ? fixed(seam_of(s, clip)) : 0;
+  const int64_t period = end - seam;
+  const float rise = 1000.0f / (fmaxf(how->attack_ms, 0.0f) * (float)s->rate_hz + 1.0f);
+  const float release = 1000.0f / (fmaxf(how->release_ms, 1.0f) * (float)s->rate_hz);
   const kernel *k = kernel_for(s, step);
   if (how->loop && !v->held && !v->pedalled && v->fall == 0.0f) v->fall = release;
+  const float change = v->fall > 0.0f ? -v->fall : rise;
+  const float gain = v->gain;
+  int64_t position = v->position;
+  float level = v->level;
   for (size_t i = 0; i < frames; i++) {
-    v->level = v->fall > 0.0f ? v->level - v->fall : fminf(v->level + rise, 1.0f);
-    if (v->level <= 0.0f || v->position >= (double)v->clip->frames) {
+    level += change;
+    if (level > 1.0f) level = 1.0f;
+    if (level <= 0.0f || position >= end) {
       v->clip = NULL;
       return;
     }
-    out[i] += v->gain * v->level * next_value(v, k, step, seam);
+    float value = read_at(k, clip, position);
+    if (position > period) value = seam_value(k, clip, position, seam, value);
+    out[i] += gain * level * value;
+    position += advance;
+    if (seam > 0 && position >= end) position = (position - period) % period;
   }
+  v->position = position;
+  v->level = level;
 }
 
 void sampler_run(sampler *s, const sampler_sound *how, float *out, size_t frames)
