@@ -47,6 +47,9 @@ MW_API mw_status mw_find_model(char *path, size_t size, const char *file, mw_err
 MW_API mw_status mw_find_voice(char *path, size_t size, const char *file, mw_error *error);
 // Calls `say` with the path of each .voice file in these places, nearer places first.
 MW_API void mw_voice_files_list(void (*say)(void *context, const char *path), void *context);
+// Whether a path that nobody typed names a file: no folder, no pipe or device that would be waited
+// for, not "-".
+MW_API mw_status mw_file_check(const char *path, mw_error *error);
 // What is in a file, so that it is known again elsewhere: SHA-256 in hexadecimal.
 enum { MW_HASH_SIZE = 65 };
 MW_API mw_status mw_file_hash(const char *path, char text[MW_HASH_SIZE], mw_error *error);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "folders.h"
+#include "regular_file.h"
 #include "sha256.h"
 #include "status.h"
 
@@ -105,6 +106,15 @@ void mw_voice_files_list(void (*say)(void *context, const char *path), void *con
     }
     free(entries);
   }
+}
+
+mw_status mw_file_check(const char *path, mw_error *error)
+{
+  int descriptor;
+  if (strcmp(path, "-") == 0) return mw_fail(error, MW_ERROR_IO, "-: not a file");
+  mw_status status = regular_file_descriptor(&descriptor, path, error);
+  if (status == MW_OK) close(descriptor);
+  return status;
 }
 
 mw_status mw_file_hash(const char *path, char text[MW_HASH_SIZE], mw_error *error)

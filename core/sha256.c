@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sha256.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "regular_file.h"
 
 static const uint32_t round_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -98,19 +96,9 @@ mw_status sha256_file(const char *path, char text[SHA256_TEXT], mw_error *error)
   unsigned char buffer[1 << 16];
   sha256 hash;
   size_t count;
-  struct stat about;
-  // a pipe of that name must not be waited for, and a device may have no end
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  FILE *file = descriptor >= 0 ? fdopen(descriptor, "rb") : NULL;
-  if (file == NULL) {
-    mw_status status = mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
-    if (descriptor >= 0) close(descriptor);
-    return status;
-  }
-  if (fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode)) {
-    fclose(file);
-    return mw_fail(error, MW_ERROR_IO, "%s: not a file", path);
-  }
+  FILE *file;
+  mw_status status = regular_file_open(&file, path, error);
+  if (status != MW_OK) return status;
   sha256_start(&hash);
   while ((count = fread(buffer, 1, sizeof buffer, file)) > 0) sha256_add(&hash, buffer, count);
   bool failed = ferror(file) != 0;

@@ -4,13 +4,14 @@
 #include "weights_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "regular_file.h"
 
 enum { NAME_LIMIT = 1024 };
 
@@ -125,12 +126,11 @@ mw_status weights_index(weights *w, mw_error *error)
 
 static mw_status map_file(weights *w, mw_error *error)
 {
-  // a pipe of that name must not be waited for
-  w->file = open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (w->file < 0) return mw_fail(error, MW_ERROR_IO, "%s: %s", w->path, strerror(errno));
   struct stat about;
-  if (fstat(w->file, &about) != 0 || !S_ISREG(about.st_mode))
-    return mw_fail(error, MW_ERROR_IO, "%s: not a file", w->path);
+  mw_status status = regular_file_descriptor(&w->file, w->path, error);
+  if (status != MW_OK) return status;
+  if (fstat(w->file, &about) != 0)
+    return mw_fail(error, MW_ERROR_IO, "%s: %s", w->path, strerror(errno));
   w->size = (size_t)about.st_size;
   void *mapped = w->size > 0 ? mmap(NULL, w->size, PROT_READ, MAP_PRIVATE, w->file, 0) : MAP_FAILED;
   if (w->size == 0) return mw_fail(error, MW_ERROR_FORMAT, "%s: the file is empty", w->path);
@@ -195,8 +195,8 @@ mw_status weights_check(const weights *w, mw_error *error)
   struct stat about;
   if (w->file < 0 || (fstat(w->file, &about) == 0 && (size_t)about.st_size >= w->size))
     return MW_OK;
-  return mw_fail(error, MW_ERROR_IO, "%s: was cut short while it was in use; put it back and start again",
-                 w->path);
+  return mw_fail(error, MW_ERROR_IO,
+                 "%s: was cut short while it was in use; put it back and start again", w->path);
 }
 
 void weights_let_go(const weights *w)

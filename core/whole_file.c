@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Read until its end, never by a size it claims: pipes have none, and files change.
+#include "regular_file.h"
+
+// Read until its end, never by a size it claims: files change.
 mw_status whole_file_read(char **bytes, size_t *length, const char *path, size_t limit,
                           mw_error *error)
 {
   enum { FIRST_ROOM = 1 << 16 };
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
-  mw_status status = MW_OK;
+  FILE *file;
+  mw_status status = regular_file_open(&file, path, error);
+  if (status != MW_OK) return status;
   char *read = NULL;
   size_t room = 0;
   size_t used = 0;

@@ -44,8 +44,10 @@ mw_status files_read_words(sound_words *words, mw_error *error)
 {
   char prompt[MW_PROMPT_BYTES];
   const char *ending = strrchr(words->file, '.');
+  mw_status status = mw_file_check(words->file, error);
+  if (status != MW_OK) return status;
   if (ending != NULL && strcmp(ending, ".preset") == 0) return read_preset(words, error);
-  mw_status status = read_text(words->file, prompt, error);
+  status = read_text(words->file, prompt, error);
   if (status == MW_OK) memcpy(words->prompt, prompt, sizeof prompt);
   return status;
 }
@@ -90,7 +92,10 @@ mw_status files_read_clip(const side_state *st, const sound_keys *keys, mw_sound
   char path[SIDE_PATH_SIZE];
   size_t bytes;
   side_retrieve_path(st, keys->clip, path);
-  if (path[0] != '\0') return mw_sound_read(sound, path, 0, error);
+  if (path[0] != '\0') {
+    mw_status status = mw_file_check(path, error);
+    return status == MW_OK ? mw_sound_read(sound, path, 0, error) : status;
+  }
   const unsigned char *packed = side_retrieve(st, keys->clip_bytes, st->host->atom_Chunk, &bytes);
   if (packed == NULL || bytes < 8 || bytes % 4 != 0) return MW_OK;
   float *samples = malloc(bytes);

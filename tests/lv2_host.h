@@ -66,6 +66,8 @@ void host_load_preset(lv2_host *h, const char *uri);
 typedef struct host_table host_table;
 host_table *host_save_plain(lv2_host *h);
 void host_restore_plain(lv2_host *h, const host_table *table);
+// A state of one text.
+host_table *host_table_of(const char *key, const char *type, const char *text);
 void host_table_free(host_table *table);
 const char *host_table_text(const host_table *table, const char *key); // NULL: not there
 

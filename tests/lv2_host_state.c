@@ -125,6 +125,13 @@ void host_restore_plain(lv2_host *h, const host_table *table)
   state_of(h)->restore(handle, retrieve, (LV2_State_Handle)table, 0, none);
 }
 
+host_table *host_table_of(const char *key, const char *type, const char *text)
+{
+  host_table *t = calloc(1, sizeof *t);
+  store(t, urid_of(key), text, strlen(text) + 1, urid_of(type), LV2_STATE_IS_POD);
+  return t;
+}
+
 void host_table_free(host_table *t)
 {
   for (size_t i = 0; i < t->count; i++) free(t->rows[i].value);
