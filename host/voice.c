@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // meanwave voice list | show | make | mix: voices as files of their own.
+#include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
@@ -18,7 +19,34 @@ static const option options[] = {
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };
 
-static void list(const mw_voice_model *model)
+static bool has_voice(const mw_voice_model *model, const char *name, size_t length)
+{
+  const char *own;
+  for (size_t i = 0; (own = mw_voice_model_voice(model, i)) != NULL; i++)
+    if (strlen(own) == length && memcmp(own, name, length) == 0) return true;
+  return false;
+}
+
+// A file where voices lie, by the name that --voice takes: with its ending, where that alone is a
+// voice of the model.
+static void list_file(void *context, const char *path)
+{
+  char found[4096];
+  const char *file = strrchr(path, '/') + 1;
+  int length = (int)(strlen(file) - strlen(".voice"));
+  if (mw_find_voice(found, sizeof found, file, NULL) != MW_OK || strcmp(found, path) != 0)
+    return; // a nearer one of that name is taken
+  char name[256];
+  snprintf(name, sizeof name, "%.*s%s", length, file,
+           has_voice(context, file, (size_t)length) ? ".voice" : "");
+  report_result("%s  (own: %s)", name, path);
+  report_begin();
+  report_text("voice", name);
+  report_text("own", path);
+  report_end();
+}
+
+static void list(mw_voice_model *model)
 {
   const char *name;
   for (size_t i = 0; (name = mw_voice_model_voice(model, i)) != NULL; i++) {
@@ -27,6 +55,7 @@ static void list(const mw_voice_model *model)
     report_text("voice", name);
     report_end();
   }
+  mw_voice_files_list(list_file, model);
 }
 
 static mw_status show(const mw_voice_model *model, const arguments *a, const char *cache,

@@ -93,6 +93,22 @@ expect 0 "" "$program" convert -q -V "$work/mix2.voice" "$work/in.wav" -o "$work
 expect 0 "" "$program" voice show "$work/own.voice" birch
 holds "consent: mine"
 holds "source: sha256"
+mkdir -p "$work/near/meanwave/voices" "$work/far/meanwave/voices"
+cp "$work/own.voice" "$work/near/meanwave/voices/anna.voice"
+cp "$work/own.voice" "$work/near/meanwave/voices/birch.voice"
+cp "$work/own.voice" "$work/far/meanwave/voices/anna.voice"
+cp "$work/own.voice" "$work/far/meanwave/voices/far.voice"
+data=(env XDG_DATA_HOME="$work/near" XDG_DATA_DIRS="$work/far")
+expect 0 "" "${data[@]}" "$program" voice list
+holds "cedar"
+holds "anna  (own: $work/near/meanwave/voices/anna.voice)"
+holds "birch.voice  (own: $work/near/meanwave/voices/birch.voice)"
+holds "far  (own: $work/far/meanwave/voices/far.voice)"
+check "a name is listed once" test "$(grep -c "^anna" "$work/out")" = 1
+expect 0 "" "${data[@]}" "$program" voice list --json
+holds "\"voice\":\"anna\",\"own\":\"$work/near/meanwave/voices/anna.voice\""
+expect 0 "" "${data[@]}" "$program" voice show anna birch.voice far
+check "what is listed can be had" test "$(grep -c "consent: mine" "$work/out")" = 3
 expect 0 "" "$program" voice show --json "$work/own.voice"
 holds '"name":"own","reference_s":2'
 expect 3 "there is no voice" "$program" voice show nobody
