@@ -166,6 +166,40 @@ static void it_looks_right_at_any_size(void **state)
   x11_close_both(x);
 }
 
+static void dark_or_light_is_remembered(void **state)
+{
+  (void)state;
+  enum { THEME_X = WIDTH - 26, THEME_Y = 16 };
+  char path[256];
+  char text[64] = "";
+  lv2_host *h;
+  x11_host *x = open_window(&h, MONO, X11_DARK);
+  assert_true(x11_look(x, "voice-chosen").mean < 0.4);
+  x11_click(x, THEME_X, THEME_Y, 1);
+  assert_true(x11_look(x, "voice-chosen").mean > 0.6);
+  x11_close_both(x);
+  x = open_window(&h, STEREO, X11_DARK);
+  assert_true(x11_look(x, "voice-chosen").mean > 0.6);
+  x11_click(x, THEME_X, THEME_Y, 1);
+  x11_close_both(x);
+  x = open_window(&h, MONO, X11_LIGHT);
+  assert_true(x11_look(x, "voice-chosen").mean < 0.4);
+  x11_close_both(x);
+  snprintf(path, sizeof path, "%s/.config/meanwave/windows", folder);
+  FILE *file = fopen(path, "r+");
+  assert_non_null(file);
+  assert_non_null(fgets(text, sizeof text, file));
+  assert_string_equal(text, "theme = dark\n");
+  // what is no choice is none
+  rewind(file);
+  fputs("theme = pink\n", file);
+  fclose(file);
+  x = open_window(&h, MONO, X11_LIGHT);
+  assert_true(x11_look(x, "voice-chosen").mean > 0.6);
+  x11_close_both(x);
+  x11_forget();
+}
+
 static void nothing_it_is_told_hurts(void **state)
 {
   (void)state;
@@ -188,6 +222,7 @@ int main(void)
       cmocka_unit_test(voices_are_saved_loaded_and_dropped),
       cmocka_unit_test(controls_set_ports_and_meters_move),
       cmocka_unit_test(it_looks_right_at_any_size),
+      cmocka_unit_test(dark_or_light_is_remembered),
       cmocka_unit_test(nothing_it_is_told_hurts),
   };
   if (!x11_start(sizeof tests / sizeof tests[0])) return 0;

@@ -81,6 +81,13 @@ static bool start_server(char *name)
   return server > 0 && bytes > 0;
 }
 
+void x11_forget(void)
+{
+  char path[512];
+  snprintf(path, sizeof path, "%s/.config/meanwave/windows", getenv("HOME"));
+  remove(path);
+}
+
 bool x11_start(size_t tests)
 {
   char name[32];
@@ -90,6 +97,7 @@ bool x11_start(size_t tests)
     return false;
   }
   setenv("DISPLAY", name, 1);
+  unsetenv("XDG_CONFIG_HOME"); // the home is the test's own
   for (int i = 0; i < 100 && x11_display == NULL; i++) {
     x11_display = XOpenDisplay(name);
     if (x11_display == NULL) sleep_ms(50);

@@ -17,6 +17,7 @@
 // Of all tests of a program. False: there is no Xvfb here, which has been said.
 bool x11_start(size_t tests);
 void x11_stop(void);
+void x11_forget(void); // what was chosen for all windows
 
 typedef struct x11_host x11_host;
 

@@ -33,4 +33,5 @@ void x11_look_at_sizes(x11_host *x, const char *name, int width, int height, int
   snprintf(picture, sizeof picture, "%s-small", name);
   x11_look(x, picture);
   x11_resize(x, 1, 1);
+  x11_forget(); // that it is light now
 }

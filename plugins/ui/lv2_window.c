@@ -56,9 +56,11 @@ bool lv2_window_open(lv2_window *v, ui_setup setup, LV2UI_Write_Function write,
   v->atom_Path = urid_of(v, LV2_ATOM__Path);
   v->atom_String = urid_of(v, LV2_ATOM__String);
   v->atom_Vector = urid_of(v, LV2_ATOM__Vector);
+  const ui_theme *chosen = ui_theme_chosen();
   setup.theme = &ui_dark;
   setup.scale = 1.0;
   read_options(v, feature(features, LV2_OPTIONS__options), &setup);
+  if (chosen != NULL) setup.theme = chosen;
   v->u = ui_open(&setup);
   if (v->u == NULL) return false;
   if (resize != NULL)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "theme.h"
 
+#include <string.h>
+
+#include "user_folder.h"
+
 #define HEX(rgb)                                                                                   \
   {                                                                                                \
     ((rgb) >> 16 & 255) / 255.0, ((rgb) >> 8 & 255) / 255.0, ((rgb)&255) / 255.0                   \
@@ -38,4 +42,20 @@ const ui_theme *ui_theme_for(uint32_t background)
   unsigned green = background >> 8 & 255;
   unsigned blue = background & 255;
   return 3 * red + 6 * green + blue < 10 * 128 ? &ui_dark : &ui_light;
+}
+
+static const char setting[] = "windows"; // its file
+
+const ui_theme *ui_theme_chosen(void)
+{
+  char text[64];
+  if (!user_setting_read(setting, text, sizeof text)) return NULL;
+  return strcmp(text, "theme = dark\n") == 0    ? &ui_dark
+         : strcmp(text, "theme = light\n") == 0 ? &ui_light
+                                                : NULL;
+}
+
+void ui_theme_choose(const ui_theme *theme)
+{
+  user_setting_write(setting, theme->dark ? "theme = dark\n" : "theme = light\n");
 }

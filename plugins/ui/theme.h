@@ -30,4 +30,8 @@ extern const ui_theme ui_light;
 // The one that goes with a host's background, 0xAARRGGBB or 0xRRGGBB.
 const ui_theme *ui_theme_for(uint32_t background);
 
+// What the user has chosen, for all windows from then on; NULL: nothing yet.
+const ui_theme *ui_theme_chosen(void);
+void ui_theme_choose(const ui_theme *theme);
+
 #endif

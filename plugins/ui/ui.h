@@ -185,9 +185,9 @@ ui *ui_open(const ui_setup *setup); // NULL: no display
 void ui_close(ui *u);               // NULL is fine
 Window ui_xid(const ui *u);
 void ui_resize(ui *u, int width_px, int height_px);
-void ui_idle(ui *u);  // some times a second: what has happened, then drawing
-void ui_stale(ui *u); // draw at the next ui_idle
-void ui_toggle_theme(ui *u);
+void ui_idle(ui *u);         // some times a second: what has happened, then drawing
+void ui_stale(ui *u);        // draw at the next ui_idle
+void ui_toggle_theme(ui *u); // which is remembered
 
 void ui_copy(ui *u, const char *text, size_t bytes);
 void ui_paste(ui *u); // comes as an event, when there is something

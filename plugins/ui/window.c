@@ -151,6 +151,7 @@ void ui_stale(ui *u)
 void ui_toggle_theme(ui *u)
 {
   u->theme = u->theme->dark ? &ui_light : &ui_dark;
+  ui_theme_choose(u->theme);
   u->window->stale = true;
 }
 
