@@ -428,7 +428,8 @@ MW_API mw_status mw_sound_generate(mw_sound *made, const mw_sound_model *model,
 MW_API double mw_sound_loudness(const mw_sound *sound);
 MW_API double mw_sound_peak_db(const mw_sound *sound); // of full scale
 
-// What is done to a finished sound, in this order. Zero is "nothing".
+// What is done to a finished sound, in this order. Zero is "nothing", but that what goes beyond full
+// scale is turned down to it.
 typedef struct {
   unsigned rate_hz; // 0: as it is
   bool loop;        // the end runs into the beginning: kept so when the rate changes

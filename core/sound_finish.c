@@ -75,7 +75,7 @@ static void fade(mw_sound *s, double seconds, bool in)
   }
 }
 
-// Silence stays silence.
+// Silence stays silence, and nothing goes beyond full scale.
 static void set_level(mw_sound *s, const mw_sound_finish *how)
 {
   double gain_db = 0.0;
@@ -83,8 +83,9 @@ static void set_level(mw_sound *s, const mw_sound_finish *how)
   double loudness = how->has_loudness ? mw_sound_loudness(s) : 0.0;
   if (!isfinite(peak_db) || !isfinite(loudness)) return;
   if (how->has_loudness) gain_db = how->loudness_lufs - loudness;
-  if (how->has_peak && (!how->has_loudness || peak_db + gain_db > how->peak_db))
-    gain_db = how->peak_db - peak_db;
+  double most_db = how->has_peak ? how->peak_db : 0.0;
+  if ((how->has_peak && !how->has_loudness) || peak_db + gain_db > most_db)
+    gain_db = most_db - peak_db;
   float gain = (float)pow(10.0, gain_db / 20.0);
   for (size_t i = 0; gain_db != 0.0 && i < s->frames; i++) s->samples[i] *= gain;
 }

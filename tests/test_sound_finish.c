@@ -94,6 +94,10 @@ static void levels_are_those_asked_for(void **state)
   finish(&s, &(mw_sound_finish){
                  .has_loudness = true, .loudness_lufs = -30.0, .has_peak = true, .peak_db = -2.0});
   assert_true(fabs(mw_sound_loudness(&s) + 30.0) < 0.01);
+  // full scale is one of every sound
+  for (size_t i = 0; i < s.frames; i++) s.samples[i] *= 100.0f;
+  finish(&s, &(mw_sound_finish){.rate_hz = 0});
+  assert_true(fabs(mw_sound_peak_db(&s)) < 1e-4);
   memset(s.samples, 0, s.frames * sizeof(float));
   finish(&s, &(mw_sound_finish){.has_loudness = true, .loudness_lufs = -20.0});
   for (size_t i = 0; i < s.frames; i++) assert_true(s.samples[i] == 0.0f);

@@ -64,10 +64,10 @@ def build(folder, work, seed):
     names = {int(row["path"][3:6]): row["label"] for row in rows if row["path"][3:6].isdigit()}
     base = variants(clips, random)
     base += [(clip, description, "rendered")
-             for clip, description in renderings.render(random, [names.get(i, "") for i in range(128)], 9, work)]
-    base += [synthesis.make(random) + ("made",) for _ in range(1500)]
+             for clip, description in renderings.render(random, [names.get(i, "") for i in range(128)], 16, work)]
+    base += [synthesis.make(random) + ("made",) for _ in range(3000)]
     everything = [(clip, [description], kind) for clip, description, kind in base]
-    everything += mixtures(base, random, 600)
+    everything += mixtures(base, random, 800)
     analysis, mels = Mel(), []
     for clip, _, _ in everything:
         frames = min(len(clip), int(LONGEST * 16000)) // 320 * 2

@@ -24,7 +24,7 @@ def phrase(random, program):
     root = int(random.integers(12))
     base = root + (72 if high else 48) - (12 if program in LOW else 0)
     step = random.uniform(0.12, 0.2) if fast else random.uniform(0.55, 0.8)
-    attributes = {"form": form, "pitch": ("low", "high")[high], "brightness": ("dark", "bright")[loud]}
+    attributes = {"form": form, "pitch": ("low", "high")[int(high)], "brightness": ("dark", "bright")[int(loud)]}
     if form != "note":
         attributes.update(mode=mode, key=KEYS[root])
     if form == "note":
@@ -32,7 +32,7 @@ def phrase(random, program):
     elif form == "chord":
         notes = [(0.0, random.uniform(1.5, 3.0), base + degree) for degree in TRIADS[mode][:3]]
     else:
-        attributes["speed"] = ("slow", "fast")[fast]
+        attributes["speed"] = ("slow", "fast")[int(fast)]
         count = int(3.0 / step)
         if form == "arpeggio":
             ladder = TRIADS[mode] + TRIADS[mode][2:0:-1]

@@ -7,7 +7,8 @@
 Runs train_vae.py and train_text.py first where their results are missing; resumes from WORK/sound.pt. The latent
 transformer learns flow matching (r = t) first. Then, from the averaged weights of that stage, half of each batch
 goes on with guidance folded into its target and half learns interval consistency (SplitMeanFlow): u over [r, t] is
-the weighted sum of u over [r, s] and [s, t].
+the weighted sum of u over [r, s] and [s, t]. With --objective jvp that half learns the identity of MeanFlow instead:
+u = v - (t - r) du/dt.
 """
 import argparse
 import copy
@@ -34,7 +35,7 @@ LENGTHS = (50, 75, 100, 100, 150, 150, 200, 250, 500)
 TOKENS = 900         # of a batch: clips times their length
 FLOW_SHARE = 0.65    # of the time
 DROPOUT = 0.1        # of the condition
-GUIDANCE = 2.5
+GUIDANCE = 3.5
 STEPS = 8            # that a player takes unless told otherwise
 TILED = ("esc10", "made")
 
@@ -82,13 +83,18 @@ class Latents:
         return np.concatenate([clip, np.repeat(self.silence[None], -spare, 0)])
 
 
+SLOWER = {"_embed": 0.05, "text_cond_proj": 0.3, "audio_input_proj": 0.3}
+
+
 def groups(net):
     """The time embeddings learn at a twentieth of the rate: most of their 256 inputs are cosines near one, so a step
-    adds up, and at the full rate the condition is driven to where its SiLU is dead."""
-    slow = [value for name, value in net.named_parameters() if "_embed" in name]
-    condition = [value for name, value in net.named_parameters() if "text_cond_proj" in name]
-    rest = [value for name, value in net.named_parameters() if "_embed" not in name and "text_cond_proj" not in name]
-    return [{"params": slow, "share": 0.05}, {"params": condition, "share": 0.3}, {"params": rest, "share": 1.0}]
+    adds up, and at the full rate the condition is driven to where its SiLU is dead. The entry outgrows what the blocks
+    add to it at the full rate, and the error stays for a thousand steps what a linear map would leave."""
+    found = {}
+    for name, value in net.named_parameters():
+        share = next((share for part, share in SLOWER.items() if part in name), 1.0)
+        found.setdefault(share, []).append(value)
+    return [{"params": values, "share": share} for share, values in found.items()]
 
 
 def flow_targets(velocity, teacher, z, t, features, empty):
@@ -106,6 +112,13 @@ def split_targets(net, z, r, t, features, random):
         late = net(z, *features, s, t)
         early = net(z - (t - s)[:, None, None] * late, *features, r, s)
         return share[:, None, None] * late + (1 - share)[:, None, None] * early
+
+
+def identity_targets(net, velocity, z, r, t, features):
+    """The guided velocity less the slope of u along its path, by a Jacobian-vector product."""
+    _, slope = torch.autograd.functional.jvp(lambda z, r, t: net(z, *features, r, t).float(), (z, r, t),
+                                             (velocity, torch.zeros_like(r), torch.ones_like(t)))
+    return velocity - (t - r)[:, None, None] * slope
 
 
 def intervals(random, count):
@@ -167,7 +180,10 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--objective", choices=("split", "jvp"), default="split")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bfloat16", action="store_true",
+                        help="products in 16 bit: 1.6 times faster with PyTorch 2 on processors that have them")
     parser.add_argument("--export", default="models/sound.safetensors")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -219,7 +235,8 @@ def main():
         spent = min(1.0, (time.time() - begin) / 60 / options.minutes)
         late = max(0.0, (spent - FLOW_SHARE) / (1 - FLOW_SHARE))
         for group in optimiser.param_groups:
-            group["lr"] = options.rate * group["share"] * min(1, (step + 1) / 100) * (0.03 + 0.97 * np.cos(np.pi / 2 * late))
+            group["lr"] = float(options.rate * group["share"] * min(1, (step + 1) / 400)
+                                * (0.03 + 0.97 * np.cos(np.pi / 2 * late)))
         if spent >= FLOW_SHARE and teacher is None:
             teacher = copy.deepcopy(averaged)
             net.load_state_dict(averaged.state_dict())
@@ -244,14 +261,24 @@ def main():
             some_r, some_t = intervals(random, count - half)
             r[half:], t[half:] = some_r.to(device), some_t.to(device)
         z = (1 - t)[:, None, None] * x0 + t[:, None, None] * noise
-        if teacher is not None:
-            first, second = ([f[:half] for f in features], [f[half:] for f in features])
-            empty = [net.empty_string_feat.expand(half, -1, -1), net.empty_string_feat_c.expand(half, -1)]
-            target = torch.cat([flow_targets(velocity[:half], teacher, z[:half], t[:half], first, empty),
-                                split_targets(averaged, z[half:], r[half:], t[half:], second, random)])
-        error = (net(z, *features, r, t) - target).pow(2).mean((1, 2))
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=options.bfloat16):
+            if teacher is not None:
+                first, second = ([f[:half] for f in features], [f[half:] for f in features])
+                empty = [net.empty_string_feat.expand(half, -1, -1), net.empty_string_feat_c.expand(half, -1)]
+                target = flow_targets(velocity[:half], teacher, z[:half], t[:half], first, empty)
+                if options.objective == "split":
+                    later = split_targets(averaged, z[half:], r[half:], t[half:], second, random)
+                else:
+                    guided = flow_targets(velocity[half:], teacher, z[half:], t[half:], second, empty)
+                    later = identity_targets(net, guided, z[half:], r[half:], t[half:], second)
+                target = torch.cat([target, later])
+            made = net(z, *features, r, t)
+        error = (made.float() - target).pow(2).mean((1, 2))
+        loss = error
+        if teacher is not None and options.objective == "jvp":
+            loss = error / (error.detach() + 1e-3)  # as the paper weighs it
         optimiser.zero_grad(set_to_none=True)
-        error.mean().backward()
+        loss.mean().backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         step += 1
@@ -261,9 +288,9 @@ def main():
                 mine.lerp_(theirs, 1 - decay)
         parts = {"flow": error if teacher is None else error[:half]}
         if teacher is not None:
-            parts["split"] = error[half:]
+            parts[options.objective] = error[half:]
         for name, values in parts.items():
-            sums.setdefault(name, []).append(float(values.mean()))
+            sums.setdefault(name, []).append(values.detach().mean().item())
         if step % 50 == 0:
             log.write("sound step %d %s seconds %.0f\n" % (step, " ".join(
                 "%s %.4f" % (name, np.mean(values)) for name, values in sums.items()), time.time() - begin))

@@ -78,7 +78,7 @@ def main():
     jitter = JITTER * float(table.std())
     while True:
         spent = min(1.0, (time.time() - begin) / 60 / options.minutes)
-        optimiser.param_groups[0]["lr"] = 2e-3 * 0.5 * (1 + np.cos(np.pi * spent)) * min(1, (step + 1) / 100)
+        optimiser.param_groups[0]["lr"] = float(2e-3 * 0.5 * (1 + np.cos(np.pi * spent)) * min(1, (step + 1) / 100))
         rows = [described[i]["of"] for i in np.minimum(np.searchsorted(share, random.random(BATCH)), len(described) - 1)]
         ids = [vocabulary.ids(writer.caption(random, of), SIZES["rows"]) for of in rows]
         target = torch.zeros(BATCH, len(labels))

@@ -104,7 +104,7 @@ def main():
     begin, sums = time.time() - seconds, np.zeros(2)
     while True:
         spent = min(1.0, (time.time() - begin) / 60 / options.minutes)
-        optimiser.param_groups[0]["lr"] = options.rate * 0.5 * (1 + np.cos(np.pi * spent)) * min(1, (step + 1) / 100)
+        optimiser.param_groups[0]["lr"] = float(options.rate * 0.5 * (1 + np.cos(np.pi * spent)) * min(1, (step + 1) / 100))
         parts = []
         for i in np.minimum(np.searchsorted(share, random.random(BATCH)), len(mels) - 1):
             start = random.integers(max(mels[i].shape[1] - FRAMES, 0) + 1)

@@ -166,8 +166,8 @@ class Transformer(nn.Module):
         self.register_buffer("empty_string_feat_c", torch.zeros(pooled))
 
     def initialise(self):
-        """As the paper: Xavier weights, zero modulation and last convolution; but larger time embeddings, which
-        would be lost beside the text at 0.02."""
+        """As the paper: Xavier weights, zero modulation and last convolution; but larger time embeddings about their
+        middle: at 0.02 all times are one, since of their 256 inputs most are cosines near one."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -175,9 +175,13 @@ class Transformer(nn.Module):
                     nn.init.zeros_(module.bias)
         for name, parameter in self.named_parameters():
             if "embed.mlp" in name and name.endswith("weight"):
-                nn.init.normal_(parameter, std=0.1)
+                nn.init.normal_(parameter, std=0.5 if "mlp.0" in name else 0.1)
             if "adaLN_modulation" in name or "final_layer.conv" in name:
                 nn.init.zeros_(parameter)
+        with torch.no_grad():
+            for embed in (self.t_embed, self.r_embed):
+                angle = 0.5 * embed.freqs
+                embed.mlp[0].bias.copy_(-embed.mlp[0].weight @ torch.cat([angle.cos(), angle.sin()]))
 
     def forward(self, latent, text_f, text_f_c, r, t):
         text = self.text_input_proj(text_f)

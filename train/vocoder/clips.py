@@ -58,11 +58,36 @@ def voiced_tone(random):
     return clip * swell + random.standard_normal(SEGMENT) * 10 ** random.uniform(-4.5, -2), hertz[::HOP // TONE_CONTROL]
 
 
+class Remade:
+    """Segments whose mel is what a model made of it (remade.py), of one kind: speech or sounds."""
+
+    def __init__(self, path, found):
+        stored = np.load(path)
+        places = {row["path"]: i for i, (_, _, row) in enumerate(found)}
+        self.found, self.mels = found, stored["mels"]
+        self.of = [(i, places[clip], start, peak) for i, (clip, start, peak)
+                   in enumerate(zip(stored["paths"], stored["starts"], stored["peaks"])) if clip in places]
+
+    def segment(self, random):
+        """-> samples [SEGMENT], pitch [1 + SEGMENT / HOP, 2], mel [80, 1 + SEGMENT / HOP]"""
+        mel, clip, start, peak = self.of[random.integers(len(self.of))]
+        samples, pitch, row = self.found[clip]
+        count = 1 + SEGMENT // HOP
+        later = random.integers(self.mels.shape[1] - count + 1)
+        sound = samples[row["offset"]:row["offset"] + row["samples"]].astype("f4")
+        sound *= peak / (np.abs(sound).max() + 32)
+        begin = (start + later) * HOP
+        sound = np.pad(sound[begin:begin + SEGMENT], (0, max(0, begin + SEGMENT - len(sound))))[:SEGMENT]
+        last = row["samples"] // HOP
+        near = np.array(pitch[row["pitch"] + np.minimum(start + later + np.arange(count), last)])
+        return sound, near, self.mels[mel, later:later + count].astype("f4").T
+
+
 class Clips:
     """Random segments at random gain, half of them at another speed: of eight, five are speech, two
-    sounds, one a tone."""
+    sounds, one a tone. With `remade`, of sixteen four of the speech and two of the sounds are what the models make."""
 
-    def __init__(self, folder, work, seed, wanted):
+    def __init__(self, folder, work, seed, wanted, remade=None):
         self.random = np.random.default_rng(seed)
         self.sets = []
         for names in (packs.SPEECH, ("sounds",)):
@@ -74,6 +99,7 @@ class Clips:
                           if packs.held_out(row) == wanted and row["samples"] > 1600]
             share = np.cumsum([row["samples"] for _, _, row in found], dtype="f8")
             self.sets.append((found, share / share[-1]))
+        self.remade = [Remade(remade, found) for found, _ in self.sets] if remade else None
 
     def segment(self, of):
         """-> samples [SEGMENT], pitch [1 + SEGMENT / HOP, 2]"""
@@ -97,18 +123,27 @@ class Clips:
         return clip[EDGE:EDGE + SEGMENT], near
 
     def batch(self, count):
-        """-> samples [count, SEGMENT], pitch [count, 1 + SEGMENT / HOP, 2]"""
-        rows, told = [], []
+        """-> samples [count, SEGMENT], pitch [count, 1 + SEGMENT / HOP, 2], mel [count, 80, 1 + SEGMENT / HOP]
+        of the remade, the others' full of NaN"""
+        rows, told, mels = [], [], []
+        unknown = np.full((80, 1 + SEGMENT // HOP), np.nan)
         for i in range(count):
+            kind = 1 if i % 4 == 3 or i % 8 == 1 else 0  # speech, sounds
+            mel = unknown
             if i % 8 == 7:
                 clip, hertz = voiced_tone(self.random)
                 pitch = np.stack([np.log2(hertz), np.ones(len(hertz))], 1)
+            elif self.remade and i % 16 in (0, 1, 3, 4, 6, 8):
+                clip, pitch, mel = self.remade[kind].segment(self.random)
             else:
-                clip, pitch = self.segment(self.sets[1 if i % 4 == 3 or i % 8 == 1 else 0])
-            peak = np.abs(clip).max() + 1e-4
-            rows.append(clip * min(self.random.uniform(0.2, 1.0) / peak, 8.0))
+                clip, pitch = self.segment(self.sets[kind])
+            if mel is unknown:
+                peak = np.abs(clip).max() + 1e-4
+                clip = clip * min(self.random.uniform(0.2, 1.0) / peak, 8.0)
+            rows.append(clip)
             told.append(pitch)
-        return torch.from_numpy(np.stack(rows).astype("f4")), torch.from_numpy(np.stack(told).astype("f4"))
+            mels.append(mel)
+        return [torch.from_numpy(np.stack(x).astype("f4")) for x in (rows, told, mels)]
 
 
 def noisiness(samples, voicing):

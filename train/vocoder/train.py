@@ -8,7 +8,8 @@ Resumes from WORK/vocoder.pt. First log and linear magnitudes at three of six re
 step, and the mel the models see; for the last part of the minutes small judges of spectrograms join, against
 which the vocoder makes its noise and edges real. The excitation's network learns from the tracker's pitch.
 Half of the segments are told the pitch, as the voice model tells it, half hear it. The rate falls to
-nothing at the end of the minutes.
+nothing at the end of the minutes. Once the voice and the sound model are there, WORK/remade.npz (remade.py) brings
+mels as they make them, blurred, for which the vocoder learns to make the recording.
 """
 import argparse
 import json
@@ -69,8 +70,10 @@ class Trainer:
             for name in ("net", "adam", "judges", "judge_adam"):
                 getattr(self, name).load_state_dict(state[name])
             self.average, self.step, self.spent = state["average"], state["step"], state["spent"]
-        self.clips = Clips(options.packs, options.work, options.seed + self.step, False)
-        self.unseen = [x.to(self.device) for x in Clips(options.packs, options.work, 7, True).batch(64)]
+        remade = os.path.join(options.work, "remade.npz")
+        self.clips = Clips(options.packs, options.work, options.seed + self.step, False,
+                           remade if os.path.exists(remade) else None)
+        self.unseen = [x.to(self.device) for x in Clips(options.packs, options.work, 7, True).batch(64)[:2]]
         self.log = open(os.path.join(options.work, "vocoder.log"), "a", buffering=1)
         self.begun = time.process_time() - self.spent
 
@@ -96,11 +99,11 @@ class Trainer:
                     "judge_adam": self.judge_adam.state_dict(), "average": self.average,
                     "step": self.step, "spent": self.spent}, self.saved)
 
-    def train_on(self, real, told, adversarial):
+    def train_on(self, real, told, remade, adversarial):
         sizes = [int(size) for size in self.clips.random.choice(RESOLUTIONS, 3, replace=False)]
         with torch.no_grad():
             seen = self.mel(real)
-        mel01 = (seen + 1) / 2
+        mel01 = (torch.where(remade.isnan(), seen, remade) + 1) / 2
         heard = self.net.excitation(mel01)
         own = torch.cat([heard[..., :1], torch.sigmoid(heard[..., 1:2])], -1).detach()
         by_ear = torch.rand(len(real), 1, 1, device=real.device) < 0.5

@@ -21,11 +21,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from common import bundle
 from voice.cache import Features
 from voice.convert import sample, to_mel_rate
-from voice.decoder import Decoder
 from voice.encoder import filterbank
 from common.pitch import track
 from voice.renderings import render
-from voice.train_decoder import SIZES, load_encoder, load_speaker
+from voice.train_decoder import load_averaged
 from voice.train_speaker import by_speaker, crop
 
 PRESETS = (("alder", "M"), ("birch", "F"), ("cedar", "M"), ("hazel", "F"), ("linden", "M"),
@@ -97,11 +96,7 @@ def main():
     options = parse.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
-    encoder, head = load_encoder(options.work)
-    speaker = load_speaker(options.work)
-    decoder = Decoder(**SIZES, spk=speaker.config["out"])
-    state = torch.load(os.path.join(options.work, "decoder.pt"))
-    torch.nn.ModuleList([decoder, encoder, head]).load_state_dict(state["average"])
+    decoder, encoder, speaker, steps = load_averaged(options.work)
     tensors = {}
     for module, prefix in ((encoder, "encoder."), (speaker, "speaker."), (decoder, "decoder.")):
         tensors.update({name: value for name, value in bundle.half(module, prefix).items()
@@ -110,7 +105,7 @@ def main():
     with torch.no_grad():
         tensors.update(presets(features, encoder, speaker, decoder, options.seed))
     config = dict(sample_rate_hz=16000, encoder=encoder.config, speaker=speaker.config,
-                  decoder=decoder.config, steps=state["step"])
+                  decoder=decoder.config, steps=steps)
     bundle.save(options.export, tensors, {
         "format": "meanwave-bundle-1", "family": "meanvc", "name": "default voice",
         "licence": "CC-BY-4.0", "config": json.dumps(config)})

@@ -12,9 +12,10 @@ one half of a recording, and compared with the other half:
 
   words       word error rate of pocketsphinx with a bigram model of the judged sentences: of the
               recording, of the recording through the vocoder alone, of the result
-  speaker     Resemblyzer: how far from the source to another real clip of the target (0..1), share
-              accepted at the equal-error threshold of real clips, share nearer to target than source;
-              likewise of the target's recording through the vocoder alone
+  speaker     how far from the source to another real clip of the target (0..1), share accepted at the
+              equal-error threshold of real clips, share nearer to target than source; likewise of the
+              target's recording through the vocoder alone. Two judge: Resemblyzer, which taught the
+              model, and supervectors (supervector.py), which did not
   pitch       correlation of log F0 where both are voiced
   DNSMOS      overall, of the vocoder alone and of the result
 """
@@ -30,8 +31,10 @@ import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import packs
-from voice.cache import held_out
+from common.mel import Mel
+from voice.cache import Features, held_out
 from common.pitch import track
+from voice.supervector import Supervectors
 from voice.train_encoder import edit_distance
 
 PRESETS = ("alder", "birch", "cedar", "hazel", "linden", "maple", "rowan", "willow")
@@ -208,29 +211,38 @@ class Judge:
                   flush=True)
         likeness = [pitch_likeness(a, b) for a, b in zip(sources, made)]
         print("pitch: correlation %.3f (median %.3f)" % (np.nanmean(likeness), np.nanmedian(likeness)))
-        vectors = {speaker: [embed(half) for half in halves] for speaker, halves in self.people.items()}
-        threshold, rate = equal_error_threshold(vectors)
-        print("speaker: equal error %.1f %% over %d speakers at %.2f" % (100 * rate, len(vectors), threshold))
-        for kind in ("vocoder alone", "converted"):
-            found = []
-            for i, (source, target) in enumerate(zip(sources, self.targets)):
-                if kind == "converted":
-                    out = embed(made[i])
-                else:
-                    self.meanwave("vocode", "--model", self.options.vocoder, "--output",
-                                  self.path("copy", i), self.path("target", i))
-                    out = embed(read(self.path("copy", i)))
-                begin, end = embed(source), vectors[target][1]
-                whole = vectors[target][0] @ end - begin @ end
-                found.append(((out @ end - begin @ end) / max(whole, 0.05), out @ end >= threshold,
-                              out @ end > out @ begin))
-            way, accepted, nearer = np.mean(found, 0)
-            print("speaker, %s: %.2f of the way to the target, accepted %.0f %%, nearer to the target %.0f %%"
-                  % (kind, way, 100 * accepted, 100 * nearer), flush=True)
+        copies = []
+        for i in range(len(self.targets)):
+            self.meanwave("vocode", "--model", self.options.vocoder, "--output",
+                          self.path("copy", i), self.path("target", i))
+            copies.append(read(self.path("copy", i)))
+        self.judge_speakers("Resemblyzer", embed, copies, made)
+        analysis, independent = Mel(), Supervectors(Features(self.options.packs, self.options.work), self.options.work)
+
+        def supervector(samples):
+            sound = torch.from_numpy(samples.astype("f4") / 32768)
+            return independent(analysis(sound[None] * (0.5 / (sound.abs().max() + 1e-3)))[0].T.numpy())
+
+        self.judge_speakers("supervectors", supervector, copies, made)
         print("DNSMOS: recordings %.2f, vocoder alone %.2f, converted %.2f"
               % (quality(sources), quality(through), quality(made)), flush=True)
         if self.options.presets:
             self.judge_presets(embed)
+
+    def judge_speakers(self, title, embed, copies, made):
+        vectors = {speaker: [embed(half) for half in halves] for speaker, halves in self.people.items()}
+        threshold, rate = equal_error_threshold(vectors)
+        print("speaker, %s: equal error %.1f %% over %d speakers at %.2f" % (title, 100 * rate, len(vectors), threshold))
+        for kind, sounds in (("vocoder alone", copies), ("converted", made)):
+            found = []
+            for (_, source, _), target, sound in zip(self.clips, self.targets, sounds):
+                out, begin, end = embed(sound), embed(source), vectors[target][1]
+                whole = vectors[target][0] @ end - begin @ end
+                found.append(((out @ end - begin @ end) / max(whole, 0.05), out @ end >= threshold,
+                              out @ end > out @ begin))
+            way, accepted, nearer = np.mean(found, 0)
+            print("   %s: %.2f of the way to the target, accepted %.0f %%, nearer to the target %.0f %%"
+                  % (kind, way, 100 * accepted, 100 * nearer), flush=True)
 
     def judge_presets(self, embed):
         vectors = []

@@ -24,7 +24,7 @@ def _hertz_of(bins):
 
 _centres = _hertz_of(np.arange(BINS))
 _cosines = np.cos(np.pi * (np.arange(BINS) + 0.5)[:, None] * np.arange(SMOOTH) / BINS)
-_project = _cosines @ np.linalg.pinv(_cosines)
+project_smooth = _cosines @ np.linalg.pinv(_cosines)
 
 
 def warp(ratio):
@@ -44,7 +44,7 @@ def perturb(fbank, random, formants=0.24, pitch=0.6):
     for i in range(size):
         smooth = warp(2 ** random.uniform(-formants, formants))
         fine = warp(2 ** random.uniform(-pitch, pitch)) * random.uniform(0.2, 1)
-        matrices[i] = (smooth @ _project + fine @ (np.eye(BINS) - _project)).T
+        matrices[i] = (smooth @ project_smooth + fine @ (np.eye(BINS) - project_smooth)).T
         shape = random.standard_normal(6) * np.array([0, 1.0, 0.6, 0.5, 0.4, 0.3])
         curves[i, 0] = _cosines[:, :6] @ shape + random.uniform(-2.5, 1.2)
     heard = fbank @ torch.from_numpy(matrices) + torch.from_numpy(curves)

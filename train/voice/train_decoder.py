@@ -5,8 +5,9 @@
   python3 train/voice/train_decoder.py --packs PACKS --work WORK [--minutes M]
 
 The content encoder hears the clip through another throat (perturb.py) and follows at a part of the
-rate, held to the phones of the aligned clips. Pitch is the clip's own. Speaker vector (network fixed)
-and prompt come from another clip of the speaker, or from elsewhere in it where there is but one. Every
+rate, held to the phones of the aligned clips; the speaker encoder follows at a tenth. Pitch is the clip's
+own. Speaker vector and prompt come from another clip of the speaker, or from elsewhere in it where there is
+but one; two of five speakers are moved to what nobody is (stranger.py). Every
 batch is used twice: first the past chunks are the recording, blurred and with noise, then what the
 network just made of them, as when it streams. A past in the right voice would tell the timbre, and
 neither vector nor prompt would be heard: so two of five are moved to another throat, one is silent.
@@ -28,7 +29,6 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from common.mel import slaney_to_hz
 from voice.cache import Features, held_out
 from voice.convert import sample, to_mel_rate
 from voice.decoder import Decoder
@@ -37,6 +37,7 @@ from voice.discriminator import Judge
 from voice.perturb import perturb
 from voice.remap import Remap
 from voice.speaker import Speaker
+from voice.stranger import strangers, warp
 from voice.train_encoder import SMALL
 from voice.teacher import Teacher
 from voice.train_speaker import crop
@@ -63,7 +64,16 @@ def load_encoder(work):
 def load_speaker(work):
     net = Speaker()
     net.load_state_dict(torch.load(os.path.join(work, "speaker.pt"))["net"])
-    return net.eval().requires_grad_(False)
+    return net.eval()
+
+
+def load_averaged(work):
+    """-> decoder, content encoder and speaker encoder as they are exported, and the steps they had"""
+    (encoder, head), speaker = load_encoder(work), load_speaker(work)
+    net = Decoder(**SIZES, spk=speaker.config["out"])
+    state = torch.load(os.path.join(work, "decoder.pt"))
+    torch.nn.ModuleList([net, encoder, head, speaker]).load_state_dict(state["average"])
+    return net.eval(), encoder.eval(), speaker, state["step"]
 
 
 def taught_voices(rows, work):
@@ -98,33 +108,41 @@ class Pairs:
         begin, path = paths["begin"], paths["path"]
         self.paths = {frame: path[a:b] for frame, a, b in zip(paths["frame"], begin, begin[1:])}
 
+    def places(self, size):
+        """-> [(row, first frame in it)] of crops"""
+        rows = [self.rows[i] for i in self.random.choice(len(self.rows), size, p=self.share)]
+        return [(row, 4 * int(self.random.integers(0, (row["frames"] - FRAMES - 4) // 4 + 1))) for row in rows]
+
+    def told_by(self, row, start):
+        """-> [320, 80] of the speaker, but not from the crop"""
+        others = self.clips[row["speaker"] or row["path"]]
+        if len(others) > 1:
+            other = others[int(self.random.integers(len(others)))]
+            while other is row:
+                other = others[int(self.random.integers(len(others)))]
+        else:  # the longer of the parts before and behind
+            before, behind = start, row["frames"] - start - FRAMES
+            other = dict(frame=row["frame"] + (0 if before > behind else start + FRAMES),
+                         frames=max(before, behind))
+        return (crop(self.features, other, self.random, VOICE) + self.random.uniform(-0.15, 0.1)).clip(-1, 1)
+
     def batch(self, size):
+        return self.at(self.places(size))
+
+    def at(self, places):
         """-> fbank [B, 131, 80], mel [B, 128, 80], pitch [B, 128, 2], the speaker's [B, 320, 80], phones
         [B, 32], -1 where unknown; direction of the voice [B, 256]"""
-        random, f = self.random, self.features
-        made = [[], [], [], [], []]
-        drawn = random.choice(len(self.rows), size, p=self.share)
-        for i in drawn:
-            row = self.rows[i]
-            start = 4 * int(random.integers(0, (row["frames"] - FRAMES - 4) // 4 + 1))
+        f, made = self.features, [[], [], [], [], []]
+        for row, start in places:
             at = row["frame"] + start
             made[0].append(f.fbank[at:at + FRAMES + 3])
             made[1].append(f.mel[at:at + FRAMES])
             made[2].append(f.pitch[at:at + FRAMES])
-            others = self.clips[row["speaker"] or row["path"]]
-            if len(others) > 1:
-                other = others[int(random.integers(len(others)))]
-                while other is row:
-                    other = others[int(random.integers(len(others)))]
-            else:  # the longer of the parts before and behind
-                before, behind = start, row["frames"] - start - FRAMES
-                other = dict(frame=row["frame"] + (0 if before > behind else start + FRAMES),
-                             frames=max(before, behind))
-            made[3].append((crop(f, other, random, VOICE) + random.uniform(-0.15, 0.1)).clip(-1, 1))
+            made[3].append(self.told_by(row, start))
             path = self.paths.get(row["frame"])
             made[4].append(np.full(FRAMES // 4, -1) if path is None
                            else path[start // 4:start // 4 + FRAMES // 4].astype("i8"))
-        voices = [self.voices[self.rows[i]["speaker"] or self.rows[i]["path"]] for i in drawn]
+        voices = [self.voices[row["speaker"] or row["path"]] for row, _ in places]
         return [torch.from_numpy(np.stack(x).astype("i8" if k == 4 else "f4"))
                 for k, x in enumerate(made)] + [torch.stack(voices)]
 
@@ -145,16 +163,13 @@ def blurred(mel, random):
 
 def other_throat(mel, random):
     """mel [B, T, 80] -> the same with formants and pitch moved and another curve of gain, or silence"""
-    centres = slaney_to_hz(np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), 82))[1:-1]
     made = mel.clone()
     for i in range(len(mel)):
         draw = random.random()
         if draw < 0.4:
-            at = np.interp(centres * 2 ** random.uniform(-0.25, 0.25), centres, np.arange(80)).clip(0, 78.99)
-            low = torch.from_numpy(at.astype("i8"))
-            share = torch.from_numpy((at % 1).astype("f4"))
+            matrix = torch.from_numpy(warp(random.uniform(-0.25, 0.25)).T.astype("f4"))
             slope = torch.linspace(-1, 1, 80) * random.uniform(-0.1, 0.1)
-            made[i] = mel[i][:, low] * (1 - share) + mel[i][:, low + 1] * share + slope
+            made[i] = mel[i] @ matrix + slope
         elif draw < 0.6:
             made[i] = -1
     return made
@@ -178,11 +193,12 @@ class Trainer:
         self.net = Decoder(**SIZES, spk=self.speaker.config["out"])
         self.judge = Judge(self.speaker.config["out"])
         self.judge_adam = torch.optim.AdamW(self.judge.parameters(), lr=4e-4, betas=(0.5, 0.9))
-        self.all = torch.nn.ModuleList([self.net, self.encoder, self.head])
+        self.all = torch.nn.ModuleList([self.net, self.encoder, self.head, self.speaker])
         self.average = {name: value.clone() for name, value in self.all.state_dict().items()}
         self.adam = torch.optim.AdamW([{"params": self.net.parameters(), "scale": 1.0},
                                        {"params": self.encoder.parameters(), "scale": 0.5},
-                                       {"params": self.head.parameters(), "scale": 0.5}],
+                                       {"params": self.head.parameters(), "scale": 0.5},
+                                       {"params": self.speaker.parameters(), "scale": 0.1}],
                                       lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
         self.saved = os.path.join(options.work, "decoder.pt")
         self.step, self.spent = 0, 0.0
@@ -245,12 +261,12 @@ class Trainer:
                     "judge": self.judge.state_dict(), "judge_adam": self.judge_adam.state_dict(),
                     "step": self.step, "spent": self.spent, "config": self.net.config}, self.saved)
 
-    def swapped(self, batch, spk):
+    def swapped(self, batch):
         """The first half of the batch converted to the voices of the second half."""
         fbank, mel, pitch, voice, phones, wanted = batch
         half = len(mel) // 2
         order = torch.cat([torch.arange(half, len(mel)), torch.arange(half, len(mel))])
-        return (fbank, mel, moved_pitch(pitch, order), voice[order], phones, wanted[order]), spk[order]
+        return fbank, mel, moved_pitch(pitch, order), voice[order], phones, wanted[order]
 
     def judged(self, mel, own_spk, made, spk):
         """Trains the judge -> how little it believes what was made"""
@@ -264,9 +280,9 @@ class Trainer:
         self.judge.requires_grad_(True)
         return doubt, loss.item()
 
-    def train_on(self, batch, spk, past, own_spk=None):
+    def train_on(self, batch, past, own_spk=None):
         """`own_spk`: the speakers recorded, when the first half of the batch is converted to others
-        -> (the mel made in one step, detached; losses)"""
+        -> (the mel made in one step and the speaker vectors, detached; losses)"""
         fbank, mel, pitch, voice, phones, wanted = batch
         size, converts = len(mel), own_spk is not None
         # streams count content frames up to 108 before they are set back
@@ -276,6 +292,8 @@ class Trainer:
                                                  ignore_index=-1, reduction="sum")
         said = said / (phones >= 0).sum().clamp(min=1)
         cond = to_mel_rate(features) + self.net.pitch_embed(pitch)
+        with torch.autocast("cpu", enabled=False):
+            spk = self.speaker(voice.transpose(1, 2))
         timbre = self.net.timbre_encoder(cond, voice[:, :PROMPT], spk)
         t = torch.where(torch.rand(size) < 0.8, torch.ones(size), 0.2 + 0.8 * torch.rand(size))
         r = torch.where((t == 1) & (torch.rand(size) < 0.25), torch.rand(size), torch.zeros(size))
@@ -297,18 +315,18 @@ class Trainer:
             louder = (made - mel)[:size // 2].mean(2)
             louder = (louder - louder.mean(1, keepdim=True)).abs().mean()
             heed = min(1.0, max(0.0, self.progress() / HEED_FROM - 1))  # speech first, then whose
-            total = total + heed * (2.5 * far[:size // 2].mean() + 0.5 * far[size // 2:].mean()) + 0.3 * louder
+            total = total + heed * (4.0 * far[:size // 2].mean() + 0.8 * far[size // 2:].mean()) + 0.3 * louder
             losses.update(far_own=far[size // 2:].mean().item(), far_other=far[:size // 2].mean().item(),
                           louder=louder.item())
             if self.progress() >= JUDGE_FROM:
-                doubt, losses["judge"] = self.judged(mel, own_spk, made, spk)
+                doubt, losses["judge"] = self.judged(mel, own_spk, made, spk.detach())
                 total = total + 0.05 * doubt
                 losses["doubt"] = doubt.item()
         self.adam.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.all.parameters(), 1.0)
         self.adam.step()
-        return made.detach().clamp(-1, 1), losses
+        return made.detach().clamp(-1, 1), spk.detach(), losses
 
     def run(self):
         running, count = {}, 0
@@ -316,20 +334,18 @@ class Trainer:
             for group in self.adam.param_groups:
                 group["lr"] = group["scale"] * self.rate()
             if self.converted is None or self.progress() < RETURN_FROM:
-                batch = self.pairs.batch(BATCH)
+                batch = strangers(self.pairs.batch(BATCH), self.teacher, self.random)
             else:
-                fresh = self.pairs.batch(BATCH // 2)
+                fresh = strangers(self.pairs.batch(BATCH // 2), self.teacher, self.random)
                 batch = [torch.cat(both) for both in zip(fresh, self.converted)]
-            with torch.no_grad():
-                spk = self.speaker(batch[3].transpose(1, 2))
             past = other_throat(blurred(batch[1], self.random), self.random)
             with self.precision():
-                past, first = self.train_on(batch, spk, past)
+                past, spk, first = self.train_on(batch, past)
             half = [x[:BATCH // 2] for x in batch]
-            batch, target = self.swapped(batch, spk)
+            batch = self.swapped(batch)
             past = other_throat(past, self.random)
             with self.precision():
-                made, second = self.train_on(batch, target, past, spk)
+                made, _, second = self.train_on(batch, past, spk)
             self.converted = [self.remap(made[:BATCH // 2], batch[0].shape[1]), *half[1:]]
             second["second"], second["first"] = second.pop("mel"), first["mel"]
             for name, value in second.items():
@@ -338,7 +354,8 @@ class Trainer:
             count += 1
             if self.step % 4 == 0:
                 for name, value in self.all.state_dict().items():
-                    self.average[name] += min(0.02, 20 / (self.step + 20)) * (value - self.average[name])
+                    if value.is_floating_point():
+                        self.average[name] += min(0.02, 20 / (self.step + 20)) * (value - self.average[name])
             self.spent = time.process_time() - self.begun
             if self.step % 50 == 0:
                 self.log.write("step %d %s seconds %.0f\n" % (self.step, " ".join(
