@@ -117,7 +117,7 @@ def build(bld):
                 install_path=place)
     bld.recurse("plugins")
     support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c", "tests/lv2_*.c",
-                                                     "tests/trap.c",                                                     "tests/x11_*.c"])
+                                                     "tests/trap.c", "tests/x11_*.c"])
     if support:
         bld.objects(source=support, target="test_support", includes="tests", use="core CMOCKA")
     helpers = " test_support" if support else ""

@@ -41,22 +41,29 @@ static void logged(const lv2_host *h, const char *path)
     fail_msg("%s: logged '%s'", path, line);
 }
 
+// A plugin whose state holds that path; the alarm is set.
+static lv2_host *restored(const char *uri, const char *key, const char *path)
+{
+  host_table *table = host_table_of(key, PATH, path);
+  lv2_host *h = host_open(uri, RATE, HOST_EVERYTHING, LONGEST);
+  alarm(30);
+  host_restore_plain(h, table);
+  host_table_free(table);
+  host_activate(h);
+  return h;
+}
+
 static void a_state_names_no_pipe(void **state)
 {
   (void)state;
   const char *const paths[4] = {pipe_path, "/dev/zero", sound_home, "-"};
   for (size_t i = 0; i < 4; i++) {
-    host_table *clip = host_table_of(CLIP_KEY, PATH, paths[i]);
-    lv2_host *h = host_open(SOUND, RATE, HOST_EVERYTHING, LONGEST);
-    alarm(30);
-    host_restore_plain(h, clip);
-    host_activate(h);
+    lv2_host *h = restored(SOUND, CLIP_KEY, paths[i]);
     sound_settle(h);
     alarm(0);
     assert_int_not_equal(host_value(h, "status"), READY);
     logged(h, paths[i]);
     host_close(h);
-    host_table_free(clip);
   }
 }
 
@@ -65,18 +72,13 @@ static void a_voice_is_no_pipe(void **state)
   (void)state;
   const char *const paths[2] = {pipe_path, "/dev/zero"};
   for (size_t i = 0; i < 2; i++) {
-    host_table *voice = host_table_of(VOICE ":file", PATH, paths[i]);
-    lv2_host *h = host_open(VOICE, RATE, HOST_EVERYTHING, LONGEST);
-    alarm(30);
-    host_restore_plain(h, voice);
-    host_activate(h);
+    lv2_host *h = restored(VOICE, VOICE ":file", paths[i]);
     run(h);
     host_table_free(host_save_plain(h)); // which looks at the file again
     alarm(0);
     assert_int_equal(host_value(h, "status"), NO_VOICE);
     logged(h, paths[i]);
     host_close(h);
-    host_table_free(voice);
   }
 }
 

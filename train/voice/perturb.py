@@ -27,14 +27,19 @@ _cosines = np.cos(np.pi * (np.arange(BINS) + 0.5)[:, None] * np.arange(SMOOTH) /
 project_smooth = _cosines @ np.linalg.pinv(_cosines)
 
 
-def warp(ratio):
-    """[80, 80]: what sounds at f sounds at ratio f"""
-    at = np.clip(_bins_of(_centres / ratio), 0, BINS - 1.001)
+def interpolation(at):
+    """[80, 80]: bin i becomes what lies at the place at[i] between bins"""
+    at = np.clip(at, 0, BINS - 1.001)
     low = at.astype(int)
     matrix = np.zeros((BINS, BINS))
     matrix[np.arange(BINS), low] = 1 - (at - low)
     matrix[np.arange(BINS), low + 1] = at - low
     return matrix
+
+
+def warp(ratio):
+    """[80, 80]: what sounds at f sounds at ratio f"""
+    return interpolation(_bins_of(_centres / ratio))
 
 
 def perturb(fbank, random, formants=0.24, pitch=0.6):

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from common.mel import slaney_to_hz
-from voice.perturb import project_smooth
+from voice.perturb import interpolation, project_smooth
 
 SHARE = 0.4
 FORMANTS, PITCH = 0.16, 0.25  # octaves at most, the pitch beyond what it moves with the formants
@@ -15,12 +15,7 @@ _centres = slaney_to_hz(np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), 82))[1
 
 def warp(octaves):
     """[80, 80]: what sounds at f in a mel sounds `octaves` higher"""
-    at = np.interp(_centres * 2 ** -octaves, _centres, np.arange(80)).clip(0, 78.999)
-    low = at.astype(int)
-    matrix = np.zeros((80, 80))
-    matrix[np.arange(80), low] = 1 - (at - low)
-    matrix[np.arange(80), low + 1] = at - low
-    return matrix
+    return interpolation(np.interp(_centres * 2 ** -octaves, _centres, np.arange(80)))
 
 
 def strangers(batch, teacher, random):
