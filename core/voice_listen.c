@@ -158,7 +158,8 @@ mw_status voice_listen(mw_voice **heard, const mw_voice_model *m, const char *pa
   char source[SHA256_TEXT];
   char cached[4352] = "";
   const char *base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-  mw_status status = sha256_file(path, source, error);
+  mw_status status = mw_file_check(path, error);
+  if (status == MW_OK) status = sha256_file(path, source, error);
   if (status == MW_OK && cache_folder != NULL) {
     name_cached(cached, sizeof cached, m, cache_folder, source);
     // a broken or foreign file in the cache is replaced below

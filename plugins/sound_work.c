@@ -211,7 +211,9 @@ static void save_clip(sound_work *w, const char *path)
   pthread_mutex_lock(&w->mutex);
   sound_clip *clip = clip_share(w->clip);
   pthread_mutex_unlock(&w->mutex);
-  if (clip == NULL || mw_sound_save(clip_sound(clip), path, false, &error) != MW_OK) {
+  bool named = strcmp(path, "-") != 0; // that would be the host's standard output
+  if (!named) snprintf(error.text, sizeof error.text, "-: not a file");
+  if (!named || clip == NULL || mw_sound_save(clip_sound(clip), path, false, &error) != MW_OK) {
     tell_failure(w, NEWS_SAVED, SOUND_FAILED, error.text);
   } else {
     sound_news *n = news_new(NEWS_SAVED, SOUND_READY, "");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Paths of states and messages that name no file: pipes, which would be waited for, devices without
-// an end, folders, and "-", which is the host's standard input. Each is refused with a line.
+// an end, folders, and "-", which is the host's standard input or output. Each is refused with a line.
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lv2_sound.h"
+#include "meanwave.h"
 
 #define VOICE "urn:meanwave:voice"
 enum { NO_VOICE = 3 }; // of Voice's status port
@@ -97,12 +99,71 @@ static void a_prompt_file_is_no_pipe(void **state)
   }
 }
 
+// The host's standard output goes into a file of its own, which stays empty.
+static void a_clip_is_not_saved_to_standard_output(void **state)
+{
+  (void)state;
+  char path[128];
+  struct stat about;
+  snprintf(path, sizeof path, "%s/said", sound_home);
+  lv2_host *h = sound_open(HOST_EVERYTHING);
+  host_send_text(h, PROMPT_KEY, STRING, "dog barks");
+  sound_settle(h);
+  assert_int_equal(host_value(h, "status"), READY);
+  fflush(stdout);
+  int kept = dup(STDOUT_FILENO);
+  int said = open(path, O_WRONLY | O_CREAT, 0600);
+  dup2(said, STDOUT_FILENO);
+  host_send_text(h, SAVE_KEY, PATH, "-");
+  for (int i = 0; i < 20; i++) sound_run(h, out, 1024, 1024);
+  dup2(kept, STDOUT_FILENO);
+  close(kept);
+  fstat(said, &about);
+  close(said);
+  assert_int_equal(about.st_size, 0);
+  sound_wait_for(h, MESSAGE_KEY, "-: not a file");
+  assert_string_equal(host_told(h, SAVE_KEY), "");
+  host_close(h);
+}
+
+// Even where a file is named so.
+static void a_recording_is_not_standard_input(void **state)
+{
+  (void)state;
+  mw_voice_model *model = NULL;
+  mw_voice *voice = NULL;
+  mw_error error;
+  char here[4096];
+  int ends[2];
+  assert_int_equal(mw_voice_model_share(&model, NULL, NULL, 1, &error), MW_OK);
+  assert_non_null(getcwd(here, sizeof here));
+  assert_int_equal(chdir(sound_home), 0);
+  close(open("-", O_WRONLY | O_CREAT, 0600));
+  int kept = dup(STDIN_FILENO);
+  assert_int_equal(pipe(ends), 0);
+  dup2(ends[0], STDIN_FILENO);
+  alarm(30);
+  mw_status status = mw_voice_make(&voice, model, (const char *[]){"-"}, 1, NULL, &error);
+  alarm(0);
+  dup2(kept, STDIN_FILENO);
+  close(kept);
+  close(ends[0]);
+  close(ends[1]);
+  unlink("-");
+  assert_int_equal(chdir(here), 0);
+  mw_voice_model_give_back(model);
+  assert_int_equal(status, MW_ERROR_IO);
+  assert_string_equal(error.text, "-: not a file");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_state_names_no_pipe),
       cmocka_unit_test(a_voice_is_no_pipe),
       cmocka_unit_test(a_prompt_file_is_no_pipe),
+      cmocka_unit_test(a_clip_is_not_saved_to_standard_output),
+      cmocka_unit_test(a_recording_is_not_standard_input),
   };
   return cmocka_run_group_tests(tests, make_pipes, sound_remove_folders);
 }
