@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Meanwave Voice in Ardour without a screen: a preset with a voice file, save, open again, latency
-# that is compensated to the frame, and an export that is what `meanwave convert` makes. To the bit
-# that is held in the plugins' own host; here chunks begin elsewhere, so the loudness is compared.
+# that is compensated to the frame, and an export that is what `meanwave convert` makes.
 set -eu
 
 for tool in ardour7-lua flite sox python3; do
@@ -37,9 +36,19 @@ export LV2_PATH=$folder/lv2:$LV2_PATH
 flite -voice rms -t "A voice belongs to a person. This one belongs to nobody." -o "$folder/spoken.wav"
 sox -V1 "$folder/spoken.wav" -r 48000 -c 1 -b 16 "$folder/in.wav"
 export FRAMES=$(soxi -V1 -s "$folder/in.wav")
-sox -V1 "$folder/in.wav" -e float -b 32 "$folder/in_float.wav"
-"$MEANWAVE_PROGRAM" convert --voice "$bundle/mixed.voice" --pitch -3 "$folder/in.wav" \
-  -o "$folder/wanted.wav" -q
+
+# Sounds as they are: no dither, no rate but the session's.
+mkdir -p "$folder/.config/ardour7/export"
+cat > "$folder/.config/ardour7/export/float.preset" << 'END'
+<?xml version="1.0" encoding="UTF-8"?>
+<ExportPreset id="2f6a3c1e-7d52-4b0e-9a36-0c1d5e8f7a42" name="float">
+  <ExportFormat id="20b4ab09-6452-4cb3-bd66-b921cdbd2942"/>
+  <ExportFilename>
+    <Folder relative="1" path="export"/>
+    <Field name="timespan" enabled="1"/>
+  </ExportFilename>
+</ExportPreset>
+END
 
 # From 7.3 to 8.4 Ardour's sums with AVX-512 go up to seven samples beyond the end of a buffer when it
 # does not begin at a multiple of 64 bytes; exports then abort with "invalid next size" or "double free",
@@ -68,11 +77,13 @@ for share in 100 0; do
   expect "^value 3.-3"
   expect "^latency.[1-9][0-9]+.[1-9]"
   expect "^rendered.true"
-  sox -V1 "$folder/mix$share.wav" -e float -b 32 "$folder/mono$share.wav" remix 1
+  cp "$folder/said" "$folder/said.$share"
+  sox -V1 "$folder/mix$share.wav" "$folder/mono$share.wav" remix 1
 done
-python3 "$scripts/session.py" compare "$folder/in_float.wav" "$folder/mono0.wav" 0.999 samples
-python3 "$scripts/session.py" compare "$folder/wanted.wav" "$folder/mono100.wav" 0.95 loudness # 20 ms off: 0.91
-if python3 "$scripts/session.py" compare "$folder/in_float.wav" "$folder/mono100.wav" 0.8 samples; then
-  echo "the export is the input"
-  exit 1
-fi
+sox -V1 "$folder/in.wav" -e float -b 32 "$folder/in_float.wav"
+python3 "$scripts/session.py" equal "$folder/in_float.wav" "$folder/mono0.wav"
+# what the plugin has heard since it was opened, and the beginning's place in Ardour's periods
+read -r heard period <<< "$(sed -n 's/^heard//p' "$folder/said.100")"
+latency=$(sed -n 's/^latency.\([0-9]*\).*/\1/p' "$folder/said.100")
+python3 "$scripts/session.py" converted "$folder/in_float.wav" "$folder/mono100.wav" \
+  "$heard" "$period" "$latency" --voice "$bundle/mixed.voice" --pitch -3

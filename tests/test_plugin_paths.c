@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Paths of states and messages that name no file: pipes, which would be waited for, devices without
-// an end, folders, and "-", which is the host's standard input or output. Each is refused with a line.
+// an end, folders, and "-", which is the host's standard input or output. Each is refused with a
+// line.
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

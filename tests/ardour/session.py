@@ -3,13 +3,17 @@
 """Of tests/ardour.sh.
 
 place SESSION FILE FRAMES   puts a sound file at the beginning of the track "speech"
-compare A B LEAST PART      the correlation at no lag of two mono float WAV files is at least LEAST; PART is
-                            "samples", or "loudness" in steps of 5 ms, which may be a step early or late
+equal A B                   B is A in the middle of a stereo track; both are mono float WAV files
+converted A B HEARD PERIOD LATENCY OPTIONS...
+                            B is so what `meanwave convert OPTIONS` makes of A. The plugin heard silence before:
+                            about HEARD frames, what Ardour takes to come to export, and its pre-roll, so that A
+                            begins LATENCY frames before the beginning of a period
 """
 import math
 import os
 import re
 import struct
+import subprocess
 import sys
 
 
@@ -39,27 +43,45 @@ def read(path):
     return struct.unpack("<%df" % count, data[at + 8:at + 8 + 4 * count])
 
 
-def correlation(a, b):
-    power = math.sqrt(sum(x * x for x in a) * sum(x * x for x in b))
-    return sum(x * y for x, y in zip(a, b)) / power if power > 0 else 0.0
+MIDDLE = 10 ** (-3 / 20)  # Ardour's pan law
+PREROLL = 96000
+ROUNDING = 2 ** -22       # of sounds below 1: a gain and two sums, in float
 
 
-def loudness(sound):
-    return [sum(abs(x) for x in sound[i:i + 240]) for i in range(0, len(sound) - 240, 240)]
+def difference(a, b):
+    """The greatest; infinite when one of them is silence or shorter."""
+    if len(a) != len(b) or max(map(abs, b)) < 0.01:
+        return math.inf
+    return max(abs(MIDDLE * x - y) for x, y in zip(a, b))
 
 
-def compare(a, b, least, part):
-    a, b = read(a), read(b)
-    if len(a) != len(b):
-        sys.exit("%d and %d frames" % (len(a), len(b)))
-    if part == "samples":
-        found = correlation(a, b)
-    else:
-        a, b = loudness(a), loudness(b)
-        found = max(correlation(a[1:], b[:-1]), correlation(a, b), correlation(a[:-1], b[1:]))
-    print("%s: correlation %.4f" % (part, found))
-    if found < float(least):
-        sys.exit("less than " + least)
+def equal(a, b):
+    found = difference(read(a), read(b))
+    print("%s: differs by at most %.2g" % (os.path.basename(b), found))
+    if found > ROUNDING:
+        sys.exit("more than %.2g" % ROUNDING)
 
 
-{"place": place, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+def convert(path, silence, frames, options):
+    """The first frames of the file, with silence before them that the result lacks."""
+    ahead, made = path + ".ahead.wav", path + ".made.wav"
+    subprocess.run(["sox", "-V1", path, ahead, "trim", "0", "%ds" % frames, "pad", "%ds" % silence], check=True)
+    subprocess.run([os.environ["MEANWAVE_PROGRAM"], "convert", *options, "-y", "-q", ahead, "-o", made], check=True)
+    return read(made)[silence:]
+
+
+def converted(path, export, heard, period, latency, *options):
+    """A second tells where the beginning was, then all of it is compared."""
+    exported, period = read(export), int(period)
+    second, half = 48000, 24000
+    first = (int(heard) + PREROLL) // period * period - int(latency) % period
+    for silence in range(first, first + 4 * second, period):
+        if difference(convert(path, silence, second, options)[:half], exported[:half]) <= ROUNDING:
+            found = difference(convert(path, silence, len(exported), options), exported)
+            print("%s: behind %d frames of silence, differs by at most %.2g" % (
+                os.path.basename(export), silence, found))
+            sys.exit(0 if found <= ROUNDING else "more than %.2g" % ROUNDING)
+    sys.exit("the export is not what the program makes")
+
+
+{"place": place, "equal": equal, "converted": converted}[sys.argv[1]](*sys.argv[2:])
