@@ -87,6 +87,69 @@ static void what_is_written_arrives(void **state)
   x11_close_both(x);
 }
 
+// As programs give what is large.
+static void what_comes_in_parts_is_written(void **state)
+{
+  (void)state;
+  enum { LARGE = 100000, TOO_LARGE = 300000 };
+  char path[256];
+  char uri[300];
+  char *large = malloc(TOO_LARGE + 1);
+  for (size_t i = 0; i < TOO_LARGE; i++) large[i] = (char)('a' + i % 23);
+  large[TOO_LARGE] = '\0';
+  lv2_host *h;
+  x11_host *x = open_window(&h, X11_DARK);
+  x11_click(x, WORDS_X, WORDS_Y, 1);
+  x11_give_in_parts(3, SIZE_MAX);
+  x11_offer("rain on a roof");
+  x11_key(x, XK_v, "C");
+  x11_until_told(x, PROMPT_KEY, "rain on a roof");
+  // more than was ever meant to come is nothing, and does not stand in the way
+  x11_give_in_parts(60000, SIZE_MAX);
+  x11_offer(large);
+  x11_key(x, XK_v, "C");
+  x11_turn(x, 200);
+  x11_offer("!");
+  x11_key(x, XK_v, "C");
+  x11_until_told(x, PROMPT_KEY, "rain on a roof!");
+  x11_give_in_parts(TOO_LARGE, SIZE_MAX);
+  x11_offer(large);
+  x11_key(x, XK_v, "C");
+  x11_turn(x, 200);
+  x11_type(x, "?");
+  x11_until_told(x, PROMPT_KEY, "rain on a roof!?");
+  // as much as a prompt holds of what is large
+  large[LARGE] = '\0';
+  x11_give_in_parts(7000, SIZE_MAX);
+  x11_offer(large);
+  x11_key(x, XK_a, "C");
+  x11_key(x, XK_v, "C");
+  large[MW_PROMPT_BYTES - 1] = '\0';
+  x11_until_told(x, PROMPT_KEY, large);
+  // a file's name
+  snprintf(path, sizeof path, "%s/parts.txt", sound_home);
+  FILE *file = fopen(path, "w");
+  fputs("a bell in parts", file);
+  fclose(file);
+  snprintf(uri, sizeof uri, "file://%s\r\n", path);
+  x11_give_in_parts(5, SIZE_MAX);
+  assert_true(x11_drop(x, uri));
+  x11_until_told(x, PROMPT_KEY, "a bell in parts");
+  // who stops in the middle is waited for, but not for ever, and nothing else waits
+  x11_give_in_parts(5, 2);
+  x11_offer("never all of it");
+  x11_key(x, XK_v, "C");
+  x11_type(x, ".");
+  x11_until_told(x, PROMPT_KEY, "a bell in parts.");
+  x11_turn(x, 5100);
+  x11_give_in_parts(0, 0);
+  x11_offer("..");
+  x11_key(x, XK_v, "C");
+  x11_until_told(x, PROMPT_KEY, "a bell in parts...");
+  x11_close_both(x);
+  free(large);
+}
+
 static void what_others_say_is_written(void **state)
 {
   (void)state;
@@ -348,6 +411,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_written_arrives),
+      cmocka_unit_test(what_comes_in_parts_is_written),
       cmocka_unit_test(what_others_say_is_written),
       cmocka_unit_test(it_generates_and_cancels),
       cmocka_unit_test(presets_dice_and_numbers_set_ports),

@@ -64,7 +64,9 @@ x11_picture x11_look(x11_host *x, const char *name);
 void x11_look_at_sizes(x11_host *x, const char *name, int width, int height, int more);
 
 // Another program.
-void x11_offer(const char *text);                 // in its clipboard; NULL: it has none
+void x11_offer(const char *text); // in its clipboard; NULL: it has none
+// What it gives comes in parts of so many bytes from now on, of which it gives `most`; 0: at once.
+void x11_give_in_parts(size_t bytes, size_t most);
 const char *x11_ask(x11_host *x);                 // what is in the clipboard; NULL: nothing
 bool x11_drop(x11_host *x, const char *uris);     // on the window; false: it is not taken
 void x11_peer_place(int left, int top, int size); // where its window is, that takes files

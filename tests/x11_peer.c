@@ -19,6 +19,15 @@ static char *dropped;
 static bool answered;
 static bool was_taken;
 static int handed_up;
+static size_t part_bytes; // 0: all at once
+static size_t most_parts;
+static struct {
+  Window to; // None: nothing is being given
+  Atom property;
+  Atom type;
+  size_t at;
+  size_t parts;
+} giving;
 
 static Atom atom(const char *name)
 {
@@ -67,11 +76,44 @@ static void message(Window to, const char *type, long a, long b, long c, long d)
   XSync(x11_display, False);
 }
 
+void x11_give_in_parts(size_t bytes, size_t most)
+{
+  part_bytes = bytes;
+  most_parts = most;
+}
+
+static void begin_parts(const XSelectionRequestEvent *r)
+{
+  long all = (long)strlen(offered);
+  giving.to = r->requestor;
+  giving.property = r->property;
+  giving.type = r->target;
+  giving.at = giving.parts = 0;
+  XSelectInput(x11_display, r->requestor, PropertyChangeMask);
+  XChangeProperty(x11_display, r->requestor, r->property, atom("INCR"), 32, PropModeReplace,
+                  (const unsigned char *)&all, 1);
+}
+
+// The next part, once the one before has been taken away; the last one is empty.
+static void give_part(const XPropertyEvent *e)
+{
+  if (e->state != PropertyDelete || e->window != giving.to || e->atom != giving.property) return;
+  if (giving.parts++ == most_parts) return;
+  size_t left = strlen(offered) - giving.at;
+  size_t bytes = left < part_bytes ? left : part_bytes;
+  XChangeProperty(x11_display, giving.to, giving.property, giving.type, 8, PropModeReplace,
+                  (const unsigned char *)offered + giving.at, (int)bytes);
+  giving.at += bytes;
+  if (bytes == 0) giving.to = None;
+}
+
 static void give(const XSelectionRequestEvent *r)
 {
   bool good =
       offered != NULL && (r->target == atom("UTF8_STRING") || r->target == atom("text/uri-list"));
-  if (good)
+  if (good && part_bytes > 0)
+    begin_parts(r);
+  else if (good)
     XChangeProperty(x11_display, r->requestor, r->property, r->target, 8, PropModeReplace,
                     (const unsigned char *)offered, (int)strlen(offered));
   XEvent e = {.xselection = {.type = SelectionNotify,
@@ -122,6 +164,7 @@ void x11_peer_serve(void)
     XNextEvent(x11_display, &e);
     if (e.type == SelectionRequest) give(&e.xselectionrequest);
     if (e.type == SelectionNotify) take(&e.xselection);
+    if (e.type == PropertyNotify) give_part(&e.xproperty);
     if (e.type == KeyPress) handed_up++;
     if (e.type == ClientMessage) hear(&e.xclient);
   }

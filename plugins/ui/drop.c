@@ -70,9 +70,7 @@ bool drop_event(ui_window *w, const XEvent *event)
   } else if (e->message_type == a->dnd_leave) {
     leave(w);
   } else if (e->message_type == a->dnd_drop) {
-    if (w->drop.acceptable)
-      selection_ask(w, a->dnd_selection, a->uri_list, (Time)e->data.l[2]);
-    else
+    if (!w->drop.acceptable || !selection_ask(w, a->dnd_selection, a->uri_list, (Time)e->data.l[2]))
       finish(w, false);
   } else {
     return false;

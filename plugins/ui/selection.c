@@ -22,10 +22,14 @@ void ui_copy(ui *u, const char *text, size_t bytes)
   XSetSelectionOwner(w->display, w->atoms.clipboard, w->xid, CurrentTime);
 }
 
-void selection_ask(ui_window *w, Atom selection, Atom type, Time time)
+bool selection_ask(ui_window *w, Atom selection, Atom type, Time time)
 {
+  const double patience_s = 5.0;
+  if (w->incoming.selection != None) return false;
+  w->incoming = (ui_incoming){.selection = selection, .given_up_s = ui_clock_s() + patience_s};
   XConvertSelection(w->display, selection, type, w->atoms.received, w->xid, time);
   XFlush(w->display);
+  return true;
 }
 
 void ui_paste(ui *u)
@@ -76,36 +80,80 @@ static void answer(ui_window *w, const XSelectionRequestEvent *r)
 
 // ---- Taking ----
 
-// What has been laid down for us; NULL when it is nothing that can be taken. To be freed by XFree.
-static unsigned char *take(ui_window *w, size_t *bytes)
+// What has been laid down for us, and its type; None: nothing. `data` is NULL when it is nothing
+// that can be taken, else to be freed by XFree.
+static Atom take(ui_window *w, unsigned char **data, size_t *bytes)
 {
   Atom type = None;
   int format = 0;
   unsigned long count = 0;
   unsigned long left = 0;
-  unsigned char *data = NULL;
-  *bytes = 0;
+  *data = NULL;
   int status = XGetWindowProperty(w->display, w->xid, w->atoms.received, 0, UI_MOST_RECEIVED / 4,
-                                  True, AnyPropertyType, &type, &format, &count, &left, &data);
-  if (status != Success) return NULL;
-  // too much comes in parts, as INCR: it is no prompt and no file name
-  if (type != w->atoms.incr && format == 8 && left == 0) {
-    *bytes = count;
-    return data;
+                                  True, AnyPropertyType, &type, &format, &count, &left, data);
+  if (status != Success) return None;
+  *bytes = count;
+  if (left > 0) XDeleteProperty(w->display, w->xid, w->atoms.received);
+  if (type != w->atoms.incr && format == 8 && left == 0) return type;
+  if (*data != NULL) XFree(*data);
+  *data = NULL;
+  return type;
+}
+
+static void hand_over(ui_window *w, Atom selection, const char *text, size_t bytes)
+{
+  if (selection == w->atoms.dnd_selection)
+    drop_received(w, text, bytes);
+  else if (text != NULL)
+    window_pass(w, (ui_event){.kind = UI_PASTE, .text = text, .text_bytes = bytes});
+}
+
+static void end_parts(ui_window *w, bool whole)
+{
+  ui_incoming in = w->incoming;
+  w->incoming = (ui_incoming){0};
+  hand_over(w, in.selection, whole ? in.text : NULL, in.bytes);
+  free(in.text);
+}
+
+// Each part is laid down when the one before has been deleted; the last is empty.
+static void add_part(ui_window *w)
+{
+  ui_incoming *in = &w->incoming;
+  unsigned char *data;
+  size_t bytes = 0;
+  if (take(w, &data, &bytes) == None) return;
+  bool last = data != NULL && bytes == 0;
+  if (data == NULL || bytes > UI_MOST_RECEIVED - in->bytes) in->too_much = true;
+  if (!last && !in->too_much) {
+    char *longer = realloc(in->text, in->bytes + bytes);
+    in->too_much = longer == NULL;
+    if (longer != NULL) {
+      memcpy(longer + in->bytes, data, bytes);
+      in->text = longer;
+      in->bytes += bytes;
+    }
   }
   if (data != NULL) XFree(data);
-  return NULL;
+  if (last) end_parts(w, !in->too_much);
 }
 
 static void receive(ui_window *w, const XSelectionEvent *e)
 {
+  unsigned char *data = NULL;
   size_t bytes = 0;
-  unsigned char *data = e->property != None ? take(w, &bytes) : NULL;
-  if (e->selection == w->atoms.dnd_selection)
-    drop_received(w, (const char *)data, bytes);
-  else if (e->selection == w->atoms.clipboard && data != NULL)
-    window_pass(w, (ui_event){.kind = UI_PASTE, .text = (const char *)data, .text_bytes = bytes});
+  if (e->selection != w->incoming.selection || w->incoming.in_parts) return; // not asked for
+  Atom type = e->property != None ? take(w, &data, &bytes) : None;
+  w->incoming.in_parts = type == w->atoms.incr;
+  if (w->incoming.in_parts) return;
+  w->incoming.selection = None;
+  hand_over(w, e->selection, (const char *)data, bytes);
   if (data != NULL) XFree(data);
+}
+
+void selection_idle(ui_window *w)
+{
+  if (w->incoming.selection != None && ui_clock_s() > w->incoming.given_up_s) end_parts(w, false);
 }
 
 bool selection_event(ui_window *w, const XEvent *event)
@@ -113,6 +161,11 @@ bool selection_event(ui_window *w, const XEvent *event)
   switch (event->type) {
   case SelectionRequest: answer(w, &event->xselectionrequest); return true;
   case SelectionNotify: receive(w, &event->xselection); return true;
+  case PropertyNotify:
+    if (w->incoming.in_parts && event->xproperty.atom == w->atoms.received &&
+        event->xproperty.state == PropertyNewValue)
+      add_part(w);
+    return true;
   case SelectionClear:
     if (event->xselectionclear.selection == w->atoms.clipboard) {
       free(w->copied);

@@ -59,7 +59,7 @@ static void make_window(ui_window *w)
   XSetWindowAttributes attributes = {
       .event_mask = ExposureMask | StructureNotifyMask | ButtonPressMask | ButtonReleaseMask |
                     PointerMotionMask | EnterWindowMask | LeaveWindowMask | KeyPressMask |
-                    KeyReleaseMask | FocusChangeMask,
+                    KeyReleaseMask | FocusChangeMask | PropertyChangeMask,
       .bit_gravity = NorthWestGravity,
   };
   Window parent = s->parent != None ? s->parent : DefaultRootWindow(w->display);
@@ -135,6 +135,7 @@ void ui_close(ui *u)
   XDestroyWindow(w->display, w->xid);
   XCloseDisplay(w->display);
   free(w->copied);
+  free(w->incoming.text);
   free(w);
 }
 
@@ -391,6 +392,7 @@ void ui_idle(ui *u)
     if (XFilterEvent(&event, None) || is_overtaken(w, &event)) continue;
     take_event(w, &event);
   }
+  selection_idle(w);
   drag_idle(w);
   if (w->stale || ui_clock_s() >= u->again_s) paint(w);
 }

@@ -37,6 +37,16 @@ typedef struct {
   bool acceptable;
 } ui_drop;
 
+// What has been asked for and is not there yet, one thing at a time.
+typedef struct {
+  Atom selection; // None: nothing
+  bool in_parts;  // as INCR
+  bool too_much;  // what comes is thrown away
+  char *text;     // the parts so far
+  size_t bytes;
+  double given_up_s; // whoever has not handed over all of it is left then
+} ui_incoming;
+
 typedef struct {
   enum { DRAG_NONE, DRAG_HELD, DRAG_DROPPED } state;
   char path[UI_PATH_SIZE]; // "": not yet known
@@ -67,6 +77,7 @@ struct ui_window {
   int clicks;
   char *copied; // what is in the clipboard, as long as it is ours
   size_t copied_bytes;
+  ui_incoming incoming;
   ui_drop drop;
   ui_drag drag;
 };
@@ -77,7 +88,9 @@ bool window_pass(ui_window *w, ui_event event);
 // ---- Parts. Each takes an event and says whether it was its own ----
 
 bool selection_event(ui_window *w, const XEvent *event);
-void selection_ask(ui_window *w, Atom selection, Atom type, Time time);
+void selection_idle(ui_window *w);
+// False while something else is still to come.
+bool selection_ask(ui_window *w, Atom selection, Atom type, Time time);
 
 bool drop_event(ui_window *w, const XEvent *event);
 void drop_received(ui_window *w, const char *text, size_t bytes); // a list of URIs, or NULL
