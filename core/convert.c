@@ -135,6 +135,13 @@ void converter_reset(converter *c, uint64_t seed)
   if (c->published) blocks_reset(c);
 }
 
+bool converter_guess_ahead(converter *c)
+{
+  if (c->published || c->ahead == 0) return false;
+  c->guessed = STRETCH;
+  return true;
+}
+
 bool converter_moves_pitch(const converter *c)
 {
   return c->pitch != NULL;
@@ -145,11 +152,16 @@ void converter_set_pitch(converter *c, float semitones)
   c->semitones = semitones;
 }
 
+// Samples of the encoder's window that are waited for.
+static size_t window_samples(const converter *c)
+{
+  return KEPT_SAMPLES + (c->n + c->ahead - c->guessed) * FBANK_SHIFT;
+}
+
 size_t converter_wanted(const converter *c)
 {
   if (c->published) return BLOCK_SAMPLES;
-  size_t chunk = c->n * FBANK_SHIFT;
-  return c->chunks == 0 ? KEPT_SAMPLES + c->ahead * FBANK_SHIFT + chunk : chunk;
+  return c->chunks == 0 ? window_samples(c) : c->n * FBANK_SHIFT;
 }
 
 size_t converter_returned(const converter *c)
@@ -178,8 +190,7 @@ size_t converter_owed(const converter *c)
 {
   if (c->published) return blocks_owed(c);
   size_t chunk = c->n * FBANK_SHIFT;
-  size_t first = KEPT_SAMPLES + c->ahead * FBANK_SHIFT + chunk;
-  return first + chunk - vocos_stream_first(c->vocoder) - 1;
+  return window_samples(c) + chunk - vocos_stream_first(c->vocoder) - 1;
 }
 
 size_t converter_shift(const converter *c)
@@ -260,15 +271,18 @@ void converter_step(converter *c, const flow_vc_voice *voice, const float *sampl
   }
   size_t rows = c->n + c->ahead;
   size_t wanted = converter_wanted(c);
-  size_t window = KEPT_SAMPLES + rows * FBANK_SHIFT;
+  size_t window = window_samples(c);
+  size_t frames = asr_window_frames(c->encoder);
   size_t chunk = c->n * FBANK_SHIFT;
   float *heard = c->window + BEFORE_SAMPLES;
   float *fresh = c->features + c->width;
   memcpy(heard + window - wanted, samples, wanted * sizeof(float));
   fbank_run(c->analysis, heard, window, c->fbank);
+  for (size_t i = frames - c->guessed; i < frames; i++)
+    memcpy(c->fbank + i * FBANK_BINS, c->fbank + (i - 1) * FBANK_BINS, FBANK_BINS * sizeof(float));
   converter_mark(c, STAGE_ANALYSIS);
   converter_set_back(c);
-  asr_run(c->encoder, c->fbank, asr_window_frames(c->encoder), c->n / STRETCH, fresh);
+  asr_run(c->encoder, c->fbank, frames, c->n / STRETCH, fresh);
   // before the first chunk its first frame stands for the one before
   if (c->chunks == 0) memcpy(c->features, fresh, c->width * sizeof(float));
   stretch_rows(c->features, 1 + rows / STRETCH, c->width, 1, c->content, rows);

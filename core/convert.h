@@ -31,6 +31,9 @@ mw_status converter_new(converter **made, const converter_model *model,
                         mw_error *error);
 void converter_free(converter *c);
 void converter_reset(converter *c, uint64_t seed);
+// Where there is a look-ahead, in the prompt loop: the last content frame of it is guessed from what
+// is there 40 ms earlier (docs/latency.md). Says whether anything changed; reset before going on.
+bool converter_guess_ahead(converter *c);
 
 // Real time. Whether the model is told its pitch, and how far that is moved, from the next chunk
 // on: the voice speaks in its own mean plus `semitones`. Without a voice's mean, in the source's.

@@ -67,6 +67,7 @@ mw_status mw_convert_file(const mw_conversion *how, const char *in_path, const c
   unsigned rate_hz = sound_reader_rate_hz(p.in);
   status = (how->published_loop ? mw_stream_new_published : mw_stream_new)(
       &p.stream, how->model, how->voice, rate_hz, how->seed, error);
+  if (status == MW_OK && how->guess_ahead) status = mw_stream_guess_ahead(p.stream, error);
   if (status == MW_OK)
     status = sound_writer_open(&p.out, out_path, rate_hz, 1, how->raw, overwrite, error);
   if (status == MW_OK) {

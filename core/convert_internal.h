@@ -28,9 +28,10 @@ struct converter {
   float semitones;
   flow_vc_state *decoder;
   vocos_stream *vocoder;
-  size_t n;     // mel frames of a chunk
-  size_t ahead; // mel frames of look-ahead
-  size_t width; // of content
+  size_t n;       // mel frames of a chunk
+  size_t ahead;   // mel frames of look-ahead
+  size_t guessed; // filterbank frames at the end of a window that are not waited for
+  size_t width;   // of content
   size_t mel_bins;
   bool published; // the loop of blocks
   size_t reset_chunks;

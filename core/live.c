@@ -37,6 +37,7 @@ static mw_status make_stream(mw_stream **made, const mw_live *l, const mw_voice_
   mw_stream *s = NULL;
   mw_status status = mw_stream_new(&s, model, voice, l->out_hz, l->seed, error);
   if (status == MW_OK && l->fixed_pitch) status = mw_stream_fix_pitch(s, error);
+  if (status == MW_OK && l->guess_ahead) status = mw_stream_guess_ahead(s, error);
   if (status != MW_OK) {
     mw_stream_free(s);
     return status;
@@ -92,6 +93,7 @@ mw_status mw_live_new(mw_live **made, const mw_live_setup *setup, mw_error *erro
   l->seed = setup->seed;
   l->out_hz = setup->rate_hz;
   l->fixed_pitch = setup->fixed_pitch;
+  l->guess_ahead = setup->guess_ahead;
   l->two_clocks = setup->in_rate_hz != 0;
   l->in_hz = l->two_clocks ? setup->in_rate_hz : setup->rate_hz;
   l->block = setup->block_frames;

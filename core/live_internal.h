@@ -28,6 +28,7 @@ struct mw_live {
   unsigned out_hz;
   bool two_clocks;
   bool fixed_pitch;
+  bool guess_ahead;
   size_t block;
   size_t spare;
   size_t fade;

@@ -191,6 +191,9 @@ MW_API void mw_stream_run(mw_stream *stream, const float *in, float *out, size_t
 // With a model that is not told its pitch: gives up mw_stream_set_pitch for 45 ms less delay.
 // Resets. Not real time.
 MW_API mw_status mw_stream_fix_pitch(mw_stream *stream, mw_error *error);
+// With a model that looks ahead (MeanVC 2): guesses the last 40 ms of what its look-ahead is analysed
+// from, for as much less delay; what that costs: docs/latency.md. Resets. Not real time.
+MW_API mw_status mw_stream_guess_ahead(mw_stream *stream, mw_error *error);
 
 // Controls: real time, between two calls of mw_stream_run, as often as you like. None clicks and
 // none changes the delay. What is set before mw_stream_reset holds from the first frame. A value
@@ -251,6 +254,7 @@ typedef struct {
                           // so fast: mw_live_write on its thread, mw_live_read on the output's
   size_t in_block_frames; // the most that is written at once, with two clocks
   bool fixed_pitch;       // mw_stream_fix_pitch
+  bool guess_ahead;       // mw_stream_guess_ahead
 } mw_live_setup;
 
 // Not real time.
@@ -334,6 +338,7 @@ typedef struct {
   // (also s24le, s32le, f32le) that pass through while they come.
   const char *raw;
   bool published_loop; // as mw_stream_new_published
+  bool guess_ahead;    // mw_stream_guess_ahead
   // When not NULL: told how much is done (0 to 1; 0 all along when the length is unknown), from the
   // calling thread; false stops the work with MW_ERROR_CANCELLED.
   bool (*progress)(void *context, double share);

@@ -194,12 +194,10 @@ size_t mw_stream_delay_frames(const mw_stream *s)
   return s->delay;
 }
 
-mw_status mw_stream_fix_pitch(mw_stream *s, mw_error *error)
+// What is as long as the delay, anew; resets.
+static mw_status shorten(mw_stream *s, mw_error *error)
 {
   gate *shorter = NULL;
-  if (s->shift == NULL) return MW_OK;
-  pitch_shift_free(s->shift);
-  s->shift = NULL;
   set_delay(s);
   mw_status status = gate_new(&shorter, s->rate_hz, s->delay, error);
   if (status != MW_OK) return status;
@@ -208,6 +206,19 @@ mw_status mw_stream_fix_pitch(mw_stream *s, mw_error *error)
   gate_set(s->noise_gate, s->gate_db);
   mw_stream_reset(s);
   return MW_OK;
+}
+
+mw_status mw_stream_fix_pitch(mw_stream *s, mw_error *error)
+{
+  if (s->shift == NULL) return MW_OK;
+  pitch_shift_free(s->shift);
+  s->shift = NULL;
+  return shorten(s, error);
+}
+
+mw_status mw_stream_guess_ahead(mw_stream *s, mw_error *error)
+{
+  return converter_guess_ahead(s->loop) ? shorten(s, error) : MW_OK;
 }
 
 void mw_stream_set_voice(mw_stream *s, const mw_voice *voice)

@@ -26,6 +26,7 @@ static const option options[] = {
     {"raw", 0, OPTION_TEXT, "FORM",
      "what - stands for: s16le:RATE[:CHANNELS], also s24le, s32le, f32le", 0, 0},
     RUN_OPTIONS,
+    GUESS_AHEAD_OPTION,
     {"published-loop", 0, OPTION_FLAG, NULL,
      "MeanVC 2: the authors' loop in blocks of 160 ms, to compare with their code", 0, 0},
     VOICE_MODEL_OPTIONS,
@@ -76,6 +77,8 @@ static const char *find_misuse(const arguments *a, size_t count, const char *out
     return "--json and the sound cannot both go to standard output";
   if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
     return "standard output is a terminal: name a file with -o, or send it through a pipe";
+  if (arguments_has(a, "guess-ahead") && arguments_has(a, "published-loop"))
+    return "--guess-ahead and --published-loop exclude each other";
   return NULL;
 }
 
@@ -117,6 +120,7 @@ int convert_files(const arguments *a, const char *const *files, size_t count,
   order o = {.overwrite = arguments_has(a, "yes")};
   o.how.seed = (uint64_t)arguments_number(a, "seed", 42);
   o.how.published_loop = arguments_has(a, "published-loop");
+  o.how.guess_ahead = arguments_has(a, "guess-ahead");
   o.how.channel = (unsigned)read_channel(arguments_text(a, "channel", "mix"));
   o.how.raw = arguments_text(a, "raw", NULL);
   o.how.controls = preset != NULL ? preset->controls : MW_VOICE_CONTROLS;

@@ -27,6 +27,7 @@ static const option options[] = {
     CONTROL_OPTIONS,
     {"fixed-pitch", 0, OPTION_FLAG, NULL, "no --pitch, for less delay with models not told a pitch",
      0, 0},
+    GUESS_AHEAD_OPTION,
     {"virtual-mic", 0, OPTION_FLAG, NULL,
      "make a microphone \"Meanwave\" for other programs and play into it", 0, 0},
     {"keep-mic", 0, OPTION_FLAG, NULL, "the same, and leave it there at the end", 0, 0},
@@ -151,6 +152,7 @@ static void read_wish(live_session *s, const arguments *a)
   s->wish.out_only = s->plays_file;
   s->wish.overwrite = arguments_has(a, "yes");
   s->fixed_pitch = arguments_has(a, "fixed-pitch");
+  s->guess_ahead = arguments_has(a, "guess-ahead");
   s->compute_ms = arguments_number(a, "headroom", 0.0);
   s->seed = (uint64_t)arguments_number(a, "seed", 42);
   s->record_path = arguments_text(a, "record", NULL);

@@ -91,7 +91,8 @@ static mw_status make_live(live_session *s, mw_error *error)
                          .rate_hz = s->facts.out_hz,
                          .block_frames = s->facts.out_block,
                          .compute_ms = s->compute_ms,
-                         .fixed_pitch = s->fixed_pitch};
+                         .fixed_pitch = s->fixed_pitch,
+                         .guess_ahead = s->guess_ahead};
   if (s->facts.two_clocks) {
     setup.in_rate_hz = s->facts.in_hz;
     setup.in_block_frames = s->facts.in_block;

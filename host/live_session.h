@@ -18,6 +18,7 @@ typedef struct {
   mw_voice_controls controls;
   double compute_ms;
   bool fixed_pitch;
+  bool guess_ahead;
   uint64_t seed;
   const char *record_path; // NULL: none
   bool side_by_side;

@@ -20,6 +20,10 @@
   {"gate", 'g', OPTION_NUMBER, "DB", "silence where the input is softer (default: off)", -120, 0}, \
   {"gain", 0, OPTION_NUMBER, "DB", "of the result (default 0)", -60, 24}
 
+#define GUESS_AHEAD_OPTION                                                                         \
+  {"guess-ahead", 0, OPTION_FLAG, NULL,                                                            \
+   "MeanVC 2: guess the end of the look-ahead, for 40 ms less delay", 0, 0}
+
 #define VOICE_MODEL_OPTIONS                                                                        \
   {"model", 'm', OPTION_TEXT, "PATH",                                                              \
    "a voice bundle, a folder of published files, or the decoder in one", 0, 0},                    \

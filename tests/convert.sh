@@ -144,6 +144,10 @@ for steps in "" "--steps 2" "--steps 1"; do
     "$work/in/a.wav" -o "$work/second/out${steps#--steps }.wav"
 done
 check "two steps" cmp "$work/second/out.wav" "$work/second/out2.wav"
+gives 0 "$program" convert -q --model "$work/second" -V "$work/second/small.voice" --guess-ahead \
+  "$work/in/a.wav" -o "$work/second/guessed.wav"
+check "a guess is heard" test ! "$(cmp "$work/second/guessed.wav" "$work/second/out.wav")" = ""
+check "length of a guess" test "$(frames "$work/second/guessed.wav")" = 11200
 check "one is not two" test ! "$(cmp "$work/second/out1.wav" "$work/second/out2.wav")" = ""
 
 # wrong use: one line, exit code 2
@@ -155,6 +159,8 @@ gives 2 convert -y "$work/in/a.wav" -o "$work/in/a.wav"
 says "is the input itself"
 gives 2 convert --channel=none "$work/in/a.wav" -o "$work/x.wav"
 gives 2 convert --format=mp9 "$work/in/a.wav" -o "$work/x/"
+gives 2 convert --guess-ahead --published-loop "$work/in/a.wav" -o "$work/x.wav"
+says "exclude each other"
 gives 2 convert --json - -o -
 gives 2 convert - "$work/in/a.wav" -o "$work/x/"
 gives 2 convert --pitch=25 "$work/in/a.wav" -o "$work/x.wav"
