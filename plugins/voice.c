@@ -110,6 +110,7 @@ static void activate(LV2_Handle instance)
     rig_free(p->now);
     p->now = made;
   }
+  if (stays) rig_wished_again(p->now, p->wish.serial);
   if (p->now != NULL) {
     rig_reset(p->now);
     work_start_rig(p, p->now);

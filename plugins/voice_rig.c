@@ -157,6 +157,11 @@ const rig_wish *rig_wished(const voice_rig *r)
   return &r->wish;
 }
 
+void rig_wished_again(voice_rig *r, unsigned serial)
+{
+  r->wish.serial = serial;
+}
+
 rig_status rig_state(const voice_rig *r)
 {
   return r->state;

@@ -35,6 +35,7 @@ voice_rig *rig_new(const rig_wish *wish, unsigned rate_hz, size_t channels, size
 void rig_free(voice_rig *r); // NULL is fine
 
 const rig_wish *rig_wished(const voice_rig *r);
+void rig_wished_again(voice_rig *r, unsigned serial); // the same; only while it does not run
 rig_status rig_state(const voice_rig *r);
 const char *rig_message(const voice_rig *r); // one line; "" when all is well
 const char *rig_names(const voice_rig *r);   // of the model's voices, a line each

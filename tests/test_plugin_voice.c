@@ -231,6 +231,7 @@ static void it_can_be_started_a_hundred_times(void **state)
   for (int i = 0; i < 100; i++) {
     host_activate(h);
     run_all(h, in, out, 600, 300, false);
+    assert_int_equal(host_value(h, "status"), READY);
     host_deactivate(h);
   }
   // and begins each time as if it were the first
