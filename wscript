@@ -117,17 +117,20 @@ def build(bld):
                 install_path=place)
     bld.recurse("plugins")
     support = bld.path.ant_glob("tests/*.c", excl=["tests/test_*.c", "tests/golden*.c", "tests/lv2_*.c",
-                                                     "tests/trap.c", "tests/x11_*.c"])
+                                                     "tests/trap.c", "tests/jumping_clock.c",
+                                                     "tests/x11_*.c"])
     if support:
         bld.objects(source=support, target="test_support", includes="tests", use="core CMOCKA")
     helpers = " test_support" if support else ""
-    # stands in front of the C library, so only where it is wanted
+    # these stand in front of the C library, so only where they are wanted
     bld.objects(source="tests/trap.c", target="trap", includes="tests")
-    trapped = ("test_live.c", "test_real_time.c")
+    bld.objects(source="tests/jumping_clock.c", target="jumping_clock", includes="tests")
+    more = {"test_live.c": " trap jumping_clock", "test_real_time.c": " trap",
+            "test_clock.c": " jumping_clock host PORTAUDIO"}
     for node in bld.path.ant_glob("tests/test_*.c", excl=["tests/test_plugin_*.c", "tests/test_ui_*.c"]):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
                     install_path=None,
-                    use="core CMOCKA " + libraries + helpers + (" trap" if node.name in trapped else ""))
+                    use="core CMOCKA " + libraries + helpers + more.get(node.name, ""))
     bld.objects(source=bld.path.ant_glob("tests/lv2_*.c"), target="lv2_host", includes="tests",
                 use="LILV LV2 CMOCKA")
     bld.objects(source=bld.path.ant_glob("tests/x11_*.c"), target="x11_host", includes="tests",
@@ -136,11 +139,11 @@ def build(bld):
         bld.program(source=[node], target="tests/" + node.name[:-2],
                     includes=["tests", bld.path.find_dir("plugins/ui")],
                     install_path=None, linkflags=["-rdynamic"],
-                    use="core CMOCKA LILV LV2 X11 XTST CAIRO lv2_host trap x11_host ui_edit " + libraries + helpers)
+                    use="core CMOCKA LILV LV2 X11 XTST CAIRO lv2_host trap jumping_clock x11_host ui_edit " + libraries + helpers)
     for node in bld.path.ant_glob("tests/test_plugin_*.c"):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
                     install_path=None, linkflags=["-rdynamic"],
-                    use="core CMOCKA LILV LV2 lv2_host trap sampler " + libraries + helpers)
+                    use="core CMOCKA LILV LV2 lv2_host trap jumping_clock sampler " + libraries + helpers)
     build_fuzz_targets(bld, libraries + helpers)
     golden = bld.path.ant_glob("tests/golden*.c")
     if golden:
