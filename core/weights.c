@@ -13,7 +13,7 @@
 
 #include "regular_file.h"
 
-enum { NAME_LIMIT = 1024 };
+enum { NAME_LIMIT = 1024, OVERLAP_LIMIT = 16 };
 
 static bool multiply(size_t a, size_t b, size_t *product)
 {
@@ -105,8 +105,25 @@ static uint64_t hash_name(const char *name)
   return hash ^ hash >> 32;
 }
 
+// Tensors may share what is stored, as tied weights do; ever the same bytes under ever other names
+// would make gigabytes out of a small file when they are written.
+static mw_status check_overlap(const weights *w, mw_error *error)
+{
+  size_t bytes = 0;
+  for (size_t i = 0; i < w->count; i++) {
+    const tensor *t = &w->tensors[i];
+    if (__builtin_add_overflow(bytes, t->count * tensor_dtype_bytes(t->dtype), &bytes) ||
+        bytes / OVERLAP_LIMIT > w->size)
+      return mw_fail(error, MW_ERROR_FORMAT, "%s: its tensors overlap more than %d times", w->path,
+                     OVERLAP_LIMIT);
+  }
+  return MW_OK;
+}
+
 mw_status weights_index(weights *w, mw_error *error)
 {
+  mw_status status = w->bytes != NULL ? check_overlap(w, error) : MW_OK;
+  if (status != MW_OK) return status;
   size_t buckets = 16;
   while (buckets < 2 * w->count) buckets *= 2;
   free(w->buckets);

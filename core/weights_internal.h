@@ -41,7 +41,8 @@ mw_status weights_add(weights *w, const char *name, tensor_dtype dtype, unsigned
                       const size_t *shape, const size_t *stride, const unsigned char *data,
                       size_t data_bytes, size_t offset, mw_error *error);
 
-// Checks that no name occurs twice and makes weights_find work; the last step of making weights.
+// Checks that no name occurs twice and no byte many times, and makes weights_find work; the last step
+// of making weights.
 mw_status weights_index(weights *w, mw_error *error);
 
 // The readers. `w->bytes` and `w->path` are set; they add tensors and index them.

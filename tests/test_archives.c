@@ -23,7 +23,7 @@ enum { MOST_MB = 1024, MOST_SECONDS = 10 };
 enum { MOST_MB = 64, MOST_SECONDS = 1 };
 #endif
 
-enum { ROOM = 1 << 16, ENTRIES = 4 };
+enum { ROOM = 1 << 16, ENTRIES = 64 };
 
 typedef struct {
   char bytes[ROOM];
@@ -35,6 +35,7 @@ typedef struct {
   const buffer *content;
   unsigned method;  // 0: stored
   uint32_t claimed; // unpacked bytes; 0: those of the content
+  bool again;       // lies where the one before lies
 } entry;
 
 static char folder[TEMP_FOLDER_SIZE];
@@ -71,6 +72,14 @@ static void put_number(buffer *b, uint64_t number, size_t bytes)
   for (size_t i = 0; i < bytes; i++) put(b, &(char){(char)(i < 8 ? number >> (8 * i) : 0)}, 1);
 }
 
+static void write_bytes(const buffer *b)
+{
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(b->bytes, 1, b->size, file), b->size);
+  assert_int_equal(fclose(file), 0);
+}
+
 // ---- Archives ----
 
 // What a local header and a directory entry share.
@@ -92,7 +101,8 @@ static void write_archive(const entry *entries, size_t count)
   size_t offsets[ENTRIES];
   b.size = 0;
   for (size_t i = 0; i < count; i++) {
-    offsets[i] = b.size;
+    offsets[i] = entries[i].again ? offsets[i - 1] : b.size;
+    if (entries[i].again) continue;
     put_text(&b, "PK\3\4");
     put_entry(&b, &entries[i]);
     put_text(&b, entries[i].name);
@@ -115,10 +125,7 @@ static void write_archive(const entry *entries, size_t count)
   put_number(&b, length, 4);
   put_number(&b, directory, 4);
   put_number(&b, 0, 2);
-  FILE *file = fopen(path, "wb");
-  assert_non_null(file);
-  assert_int_equal(fwrite(b.bytes, 1, b.size, file), b.size);
-  assert_int_equal(fclose(file), 0);
+  write_bytes(&b);
 }
 
 // Opens the archive in a process of its own, with a limit on both: its status, and the line in
@@ -170,18 +177,20 @@ static void expect(const char *words)
 
 // ---- Pickles ----
 
-// A tensor over storage "0" with the shape and C strides.
-static void put_tensor(buffer *b, const uint64_t *shape, const uint64_t *stride, size_t rank)
+// A tensor over the storage of the key, with the shape and strides.
+static void put_tensor(buffer *b, char key, const uint64_t *shape, const uint64_t *stride,
+                       size_t rank)
 {
   put_text(b, "ctorch._utils\n_rebuild_tensor_v2\n((");
   put_text(b, "X\x07");
   put(b, "\0\0\0storage", 10);
   put_text(b, "ctorch\nFloatStorage\nX\x01");
+  put(b, "\0\0\0", 3);
+  put(b, &key, 1);
   put(b,
-      "\0\0\0"
-      "0X\x03\0\0\0"
+      "X\x03\0\0\0"
       "cpuK\x04tQK\0(",
-      19);
+      15);
   for (size_t i = 0; i < rank; i++) {
     put_text(b, "\x8A\x08");
     put_number(b, shape[i], 8);
@@ -200,7 +209,7 @@ static void make_pickle(buffer *b, const uint64_t *shape, const uint64_t *stride
 {
   b->size = 0;
   put(b, "\x80\x02}X\x01\0\0\0a", 9);
-  put_tensor(b, shape, stride, rank);
+  put_tensor(b, '0', shape, stride, rank);
   put_text(b, "s.");
 }
 
@@ -214,7 +223,8 @@ static void the_maker_of_archives_makes_good_ones(void **state)
   static buffer pickle;
   mw_error error;
   make_pickle(&pickle, (const uint64_t[]){2, 2}, (const uint64_t[]){2, 1}, 2);
-  write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0}, {"x/data/0", &four, 0, 0}}, 2);
+  write_archive(
+      (const entry[]){{"x/data.pkl", &pickle, 0, 0, false}, {"x/data/0", &four, 0, 0, false}}, 2);
   if (open_limited(&error) != MW_OK) fail_msg("%s", error.text);
 }
 
@@ -224,14 +234,16 @@ static void a_zip_bomb(void **state)
   static buffer pickle;
   static buffer packed = {.bytes = "\x4B\x4C\x04", .size = 1000};
   make_pickle(&pickle, (const uint64_t[]){1 << 30}, (const uint64_t[]){1}, 1);
-  write_archive(
-      (const entry[]){{"x/data.pkl", &pickle, 0, 0}, {"x/data/0", &packed, 8, UINT32_MAX - 1}}, 2);
+  write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0, false},
+                                {"x/data/0", &packed, 8, UINT32_MAX - 1, false}},
+                2);
   expect("is compressed");
-  write_archive((const entry[]){{"x/data.pkl", &packed, 8, UINT32_MAX - 1}}, 1);
+  write_archive((const entry[]){{"x/data.pkl", &packed, 8, UINT32_MAX - 1, false}}, 1);
   expect("is compressed");
   // stored, and larger than the file
-  write_archive(
-      (const entry[]){{"x/data.pkl", &pickle, 0, 0}, {"x/data/0", &four, 0, UINT32_MAX - 1}}, 2);
+  write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0, false},
+                                {"x/data/0", &four, 0, UINT32_MAX - 1, false}},
+                2);
   expect("reaches beyond the end");
 }
 
@@ -243,10 +255,10 @@ static void names_that_lead_elsewhere(void **state)
   char outside[128];
   make_pickle(&pickle, (const uint64_t[]){2, 2}, (const uint64_t[]){2, 1}, 2);
   snprintf(outside, sizeof outside, "%s/../meanwave-outside", folder);
-  write_archive((const entry[]){{"../data.pkl", &pickle, 0, 0},
-                                {"../data/0", &four, 0, 0},
-                                {"../../../../../tmp/meanwave-outside", &four, 0, 0},
-                                {"/tmp/meanwave-outside", &four, 0, 0}},
+  write_archive((const entry[]){{"../data.pkl", &pickle, 0, 0, false},
+                                {"../data/0", &four, 0, 0, false},
+                                {"../../../../../tmp/meanwave-outside", &four, 0, 0, false},
+                                {"/tmp/meanwave-outside", &four, 0, 0, false}},
                 4);
   // only names are compared: nothing is written anywhere
   if (open_limited(&error) != MW_OK) fail_msg("%s", error.text);
@@ -260,7 +272,7 @@ static void a_cyclic_pickle(void **state)
   static buffer pickle;
   pickle.size = 0;
   put(&pickle, "\x80\x02]q\0h\0a.", 9);
-  write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0}}, 1);
+  write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0, false}}, 1);
   expect("is cyclic");
 }
 
@@ -279,7 +291,7 @@ static void a_pickle_that_laughs(void **state)
     put_text(&pickle, "e");
   }
   put_text(&pickle, ".");
-  write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0}}, 1);
+  write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0, false}}, 1);
   expect("too deep or too large");
 }
 
@@ -298,9 +310,91 @@ static void tensors_of_billions(void **state)
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     make_pickle(&pickle, cases[i].shape, cases[i].stride, 2);
-    write_archive((const entry[]){{"x/data.pkl", &pickle, 0, 0}, {"x/data/0", &four, 0, 0}}, 2);
+    write_archive(
+        (const entry[]){{"x/data.pkl", &pickle, 0, 0, false}, {"x/data/0", &four, 0, 0, false}}, 2);
     expect(cases[i].words);
   }
+}
+
+// {"0": tensor, "1": tensor, ...}, each over a storage of its own or all over the first one.
+static void make_many(buffer *b, size_t count, bool one_storage)
+{
+  static const uint64_t shape = 2048;
+  static const uint64_t stride = 1;
+  b->size = 0;
+  put(b, "\x80\x02}", 3);
+  for (size_t i = 0; i < count; i++) {
+    char key = (char)('0' + i);
+    put_text(b, "X\x01");
+    put(b, "\0\0\0", 3);
+    put(b, &key, 1);
+    put_tensor(b, one_storage ? '0' : key, &shape, &stride, 1);
+    put_text(b, "s");
+  }
+  put_text(b, ".");
+}
+
+static void what_is_stored_once_under_many_names(void **state)
+{
+  (void)state;
+  static const buffer floats = {.bytes = {0}, .size = 4 * 2048};
+  static buffer pickle;
+  static char names[ENTRIES][16];
+  static entry entries[ENTRIES];
+  mw_error error;
+  enum { MANY = ENTRIES - 1, TIED = 16 };
+  // as tied weights
+  make_many(&pickle, TIED, true);
+  entries[0] = (entry){"x/data.pkl", &pickle, 0, 0, false};
+  for (size_t i = 1; i < ENTRIES; i++) {
+    snprintf(names[i], sizeof names[i], "x/data/%c", (char)('0' + i - 1));
+    entries[i] = (entry){names[i], &floats, 0, 0, i > 1};
+  }
+  write_archive(entries, 2);
+  if (open_limited(&error) != MW_OK) fail_msg("%s", error.text);
+  make_many(&pickle, MANY, true);
+  write_archive(entries, 2);
+  expect("overlap");
+  // entries of the archive that lie in the same place
+  make_many(&pickle, MANY, false);
+  write_archive(entries, ENTRIES);
+  expect("overlap");
+}
+
+static void tensors_of_one_place(void **state)
+{
+  (void)state;
+  static buffer b;
+  char text[4096];
+  int length = 0;
+  for (int i = 0; i < 60; i++)
+    length += snprintf(text + length, sizeof text - (size_t)length,
+                       "%s\"%d\":{\"dtype\":\"U8\",\"shape\":[9000],\"data_offsets\":[0,9000]}",
+                       i == 0 ? "{" : ",", i);
+  b.size = 0;
+  put_number(&b, (uint64_t)length + 1, 8);
+  put(&b, text, (size_t)length);
+  put_text(&b, "}");
+  b.size += 9000;
+  write_bytes(&b);
+  expect("overlap");
+}
+
+// Of what follows, the directory's end is told in its last 22 bytes.
+static void a_directory_that_claims_more(void **state)
+{
+  (void)state;
+  static buffer pickle;
+  make_pickle(&pickle, (const uint64_t[]){2, 2}, (const uint64_t[]){2, 1}, 2);
+  write_archive((const entry[]){{.name = "x/data.pkl", .content = &pickle},
+                                {.name = "x/data/0", .content = &four}},
+                2);
+  FILE *file = fopen(path, "r+b");
+  assert_non_null(file);
+  assert_int_equal(fseek(file, -14, SEEK_END), 0);
+  assert_int_equal(fwrite("\xFE\xFF\xFE\xFF", 1, 4, file), 4); // entries here, and in all
+  assert_int_equal(fclose(file), 0);
+  expect("the directory lies outside");
 }
 
 static void a_header_that_nests(void **state)
@@ -311,10 +405,7 @@ static void a_header_that_nests(void **state)
   put_number(&header, 60000, 8);
   put_text(&header, "{\"a\":");
   while (header.size < 60008) put_text(&header, "[");
-  FILE *file = fopen(path, "wb");
-  assert_non_null(file);
-  assert_int_equal(fwrite(header.bytes, 1, header.size, file), header.size);
-  assert_int_equal(fclose(file), 0);
+  write_bytes(&header);
   expect("");
 }
 
@@ -327,6 +418,9 @@ int main(void)
       cmocka_unit_test(a_cyclic_pickle),
       cmocka_unit_test(a_pickle_that_laughs),
       cmocka_unit_test(tensors_of_billions),
+      cmocka_unit_test(what_is_stored_once_under_many_names),
+      cmocka_unit_test(tensors_of_one_place),
+      cmocka_unit_test(a_directory_that_claims_more),
       cmocka_unit_test(a_header_that_nests),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
