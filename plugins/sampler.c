@@ -11,6 +11,7 @@
 #include "sampler.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum {
   POSITION_BITS = 32, // of a position behind the point
   TAPS = 16,          // of the narrowest kernel
   WIDTHS = 9,
+  ALL_TAPS = 16 + 24 + 32 + 48 + 64 + 96 + 128 + 184 + 256, // of a phase of each width
   SLOTS = 2 * SAMPLER_VOICES, // voices, and as many that fade out in a hurry
 };
 #define KAISER_BETA 7.0
@@ -52,7 +54,6 @@ typedef struct {
 
 struct sampler {
   double rate_hz;
-  kernel kernels[WIDTHS];
   const sampler_clip *clip;
   slot slots[SLOTS];
   unsigned long notes;
@@ -73,14 +74,16 @@ static double bessel(double x)
   return sum;
 }
 
+// The same for all samplers of a process.
+static pthread_once_t kernels_made = PTHREAD_ONCE_INIT;
+static kernel kernels[WIDTHS];
+static quad kernel_values[(PHASES + 1) * ALL_TAPS / 4];
+
 // The kernel for steps up to `width`; between input positions its values add up to 1.
-static bool make_kernel(kernel *k, double width)
+static void make_kernel(kernel *k, double width)
 {
-  size_t taps = ((size_t)ceil(TAPS * width) + 7) / 8 * 8;
+  size_t taps = 4 * k->quads;
   k->most = 1.0001 * width;
-  k->quads = taps / 4;
-  k->values = malloc((PHASES + 1) * taps * sizeof(float));
-  if (k->values == NULL) return false;
   double half = (double)taps / 2.0;
   for (size_t p = 0; p <= PHASES; p++) {
     double row[((size_t)1 << 9)];
@@ -97,7 +100,18 @@ static bool make_kernel(kernel *k, double width)
     for (size_t i = 0; i < taps; i++)
       k->values[p * k->quads + i / 4][i % 4] = (float)(row[i] / sum);
   }
-  return true;
+}
+
+static void make_kernels(void)
+{
+  quad *values = kernel_values;
+  for (size_t w = 0; w < WIDTHS; w++) {
+    double width = pow(2.0, (double)w / 2.0);
+    kernels[w].quads = ((size_t)ceil(TAPS * width) + 7) / 8 * 2;
+    kernels[w].values = values;
+    values += (PHASES + 1) * kernels[w].quads;
+    make_kernel(&kernels[w], width);
+  }
 }
 
 sampler *sampler_new(double rate_hz)
@@ -105,18 +119,12 @@ sampler *sampler_new(double rate_hz)
   sampler *s = calloc(1, sizeof *s);
   if (s == NULL) return NULL;
   s->rate_hz = rate_hz;
-  for (size_t w = 0; w < WIDTHS; w++)
-    if (!make_kernel(&s->kernels[w], pow(2.0, (double)w / 2.0))) {
-      sampler_free(s);
-      return NULL;
-    }
+  pthread_once(&kernels_made, make_kernels);
   return s;
 }
 
 void sampler_free(sampler *s)
 {
-  if (s == NULL) return;
-  for (size_t w = 0; w < WIDTHS; w++) free(s->kernels[w].values);
   free(s);
 }
 
@@ -248,11 +256,11 @@ void sampler_reset(sampler *s)
 
 // ---- Sound ----
 
-static const kernel *kernel_for(const sampler *s, double step)
+static const kernel *kernel_for(double step)
 {
   size_t width = 0;
-  while (width + 1 < WIDTHS && step > s->kernels[width].most) width++;
-  return &s->kernels[width];
+  while (width + 1 < WIDTHS && step > kernels[width].most) width++;
+  return &kernels[width];
 }
 
 static quad load(const float *x)
@@ -334,7 +342,7 @@ static void run_slot(const sampler *s, slot *v, const sampler_sound *how, float 
   const int64_t period = end - seam;
   const float rise = 1000.0f / (fmaxf(how->attack_ms, 0.0f) * (float)s->rate_hz + 1.0f);
   const float release = 1000.0f / (fmaxf(how->release_ms, 1.0f) * (float)s->rate_hz);
-  const kernel *k = kernel_for(s, step);
+  const kernel *k = kernel_for(step);
   if (how->loop && !v->held && !v->pedalled && v->fall == 0.0f) v->fall = release;
   const float change = v->fall > 0.0f ? -v->fall : rise;
   const float gain = v->gain;
