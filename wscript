@@ -65,6 +65,8 @@ def configure(conf):
     conf.env.append_value("LINKFLAGS", links)
     conf.env.FUZZED = "fuzzer" in conf.options.sanitize
     if conf.env.FUZZED:
+        conf.env.append_value("CFLAGS", "-fsanitize-coverage-ignorelist=" +
+                              conf.path.find_node("tests/fuzz/computing.txt").abspath())
         conf.check_cc(fragment="int LLVMFuzzerTestOneInput(void);\n"
                       "int LLVMFuzzerTestOneInput(void) { return 0; }\n",
                       linkflags=["-fsanitize=fuzzer"], msg="Checking for libFuzzer")
@@ -126,7 +128,7 @@ def build(bld):
     bld.objects(source="tests/trap.c", target="trap", includes="tests")
     bld.objects(source="tests/jumping_clock.c", target="jumping_clock", includes="tests")
     more = {"test_live.c": " trap jumping_clock", "test_real_time.c": " trap",
-            "test_clock.c": " jumping_clock host PORTAUDIO"}
+            "test_clock.c": " jumping_clock host PORTAUDIO", "test_memory_host.c": " host PORTAUDIO"}
     for node in bld.path.ant_glob("tests/test_*.c", excl=["tests/test_plugin_*.c", "tests/test_ui_*.c"]):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",
                     install_path=None,

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "data_path.h"
 #include "voice.h"
+#include "weights_internal.h"
 
 const char *const small_decoders[SMALL_MODELS] = {
     "model_200ms.safetensors", "meanvc2_120ms_40ms.safetensors", "meanvc2_40ms_40ms.safetensors"};
@@ -63,6 +65,81 @@ mw_status small_voice(mw_voice **made, const mw_voice_model *model, mw_error *er
     mw_voice_close(v);
   return status;
 }
+
+// ---- The default voice model, smaller ----
+
+static bool has(const char *name, const char *part)
+{
+  return strstr(name, part) != NULL;
+}
+
+static size_t shrunk(const char *name, unsigned dimension, size_t size)
+{
+  enum { SHARE = 8, MEL = 80 };
+  // a mel stands beside the channels
+  bool joined = dimension == 1 && (has(name, "input_embed.proj.") ||
+                                   (has(name, "prompt_vp_encoders.") && has(name, "linear_k.")));
+  bool fixed = size == MEL || size % (2 * SHARE) != 0 || has(name, ".window") ||
+               (dimension == 1 && has(name, "time_mlp.0."));
+  if (joined) return MEL + (size - MEL) / SHARE;
+  return fixed ? size : size / SHARE;
+}
+
+static bool is_left_out(const char *name)
+{
+  static const char *const layers[] = {".encoders.", "transformer_blocks.", "convnext."};
+  if (has(name, "voices.") && !has(name, "voices.birch.")) return true;
+  for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
+    const char *found = strstr(name, layers[i]);
+    if (found != NULL && found[strlen(layers[i])] >= '2') return true;
+  }
+  return false;
+}
+
+// The first values of each tensor of `from` that stays.
+static mw_status shrink(weights *to, const weights *from, mw_error *error)
+{
+  mw_status status = MW_OK;
+  for (size_t i = 0; status == MW_OK && i < weights_count(from); i++) {
+    const tensor *t = weights_at(from, i);
+    size_t shape[TENSOR_RANK_LIMIT];
+    for (unsigned d = 0; d < t->rank; d++) shape[d] = shrunk(t->name, d, t->shape[d]);
+    if (!is_left_out(t->name))
+      status = weights_add(to, t->name, t->dtype, t->rank, shape, NULL, t->data,
+                           t->count * tensor_dtype_bytes(t->dtype), 0, error);
+  }
+  return status;
+}
+
+mw_status small_own_write(const char *path, mw_error *error)
+{
+  static const char *const files[] = {"voice.safetensors", "vocoder.safetensors"};
+  weights *whole[2] = {NULL, NULL};
+  weights *w = calloc(1, sizeof *w);
+  char found[4096];
+  if (w == NULL) return mw_fail_memory(error, "a small model");
+  w->file = -1;
+  w->memory = arena_new();
+  w->path = strdup(path);
+  mw_status status = MW_OK;
+  if (w->memory == NULL || w->path == NULL) status = mw_fail_memory(error, "a small model");
+  for (int i = 0; status == MW_OK && i < 2; i++) {
+    status = mw_find_model(found, sizeof found, files[i], error);
+    if (status == MW_OK) status = weights_open(&whole[i], found, error);
+    if (status == MW_OK) status = shrink(w, whole[i], error);
+  }
+  if (status == MW_OK) status = weights_index(w, error);
+  if (status == MW_OK) {
+    const bundle_part part = {.file = w, .all = true, .prefix = ""};
+    const bundle_entry entries[] = {{"config", weights_metadata(whole[0], "config")}};
+    status = bundle_write(path, &part, 1, entries, 1, TENSOR_F32, true, error);
+  }
+  for (int i = 0; i < 2; i++) weights_close(whole[i]);
+  weights_close(w);
+  return status;
+}
+
+// ----
 
 bool small_set_open(small_set *set)
 {

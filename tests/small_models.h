@@ -31,6 +31,10 @@ typedef struct {
 bool small_set_open(small_set *set); // false, and told, when it cannot be
 void small_set_close(small_set *set);
 
+// The default voice model with its vocoder, an eighth as wide, with two layers of a kind and one
+// voice, "birch", as a bundle. Out of the values of the real one: what it says means nothing.
+mw_status small_own_write(const char *path, mw_error *error);
+
 // A voice that no recording is needed for, ready for streams of the model.
 mw_status small_voice(mw_voice **made, const mw_voice_model *model, mw_error *error);
 

@@ -2,11 +2,16 @@
 //
 // Whole models of each family from a file with hostile tensors and configuration. The first byte
 // chooses a small bundle, the rest are edits of six bytes each: operation, tensor, a byte and a
-// number. What opens makes sound.
+// number. What opens makes sound; without edits all do.
+//
+// A bundle lies in memory as a file; an input only writes its header and, behind the tensors, those
+// that it changes.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 #include "json.h"
@@ -14,9 +19,9 @@
 #include "sound_folder.h"
 #include "weights_internal.h"
 
-enum { VOICE_1, VOICE_2, SOUND, PUBLISHED_SOUND, VOCODER, BASES };
+enum { VOICE_1, VOICE_2, SOUND, PUBLISHED_SOUND, VOCODER, OWN_VOICE, BASES };
 enum { RATE_HZ = 16000, FRAMES = RATE_HZ / 2, MOST_TENSORS = 1024, MOST_EDITS = 16 };
-enum { ELEMENT_LIMIT = 1 << 18, CONFIG_SIZE = 4096, EDIT_BYTES = 6 };
+enum { ELEMENT_LIMIT = 1 << 18, CONFIG_SIZE = 4096, EDIT_BYTES = 6, EDITS_ROOM = 2048 };
 
 typedef struct {
   const tensor *source;
@@ -28,10 +33,20 @@ typedef struct {
   bool poked; // element `at` is `value`
   size_t at;
   float value;
+  size_t place; // of the source's bytes behind the header
 } edited;
 
-static weights *bases[BASES];
-static char folder[TEMP_FOLDER_SIZE]; // of MeanAudio's files, and of what is edited
+typedef struct {
+  weights *tensors;
+  const char *config;
+  int file;
+  char path[96];      // beside the files that belong to it
+  size_t header_room; // the header's bytes, whatever is edited
+  size_t end;         // of the tensors
+} base;
+
+static base bases[BASES];
+static char folder[TEMP_FOLDER_SIZE]; // of MeanAudio's files
 static char recording[96];
 static char vocoder_path[4096];
 static edited tensors[MOST_TENSORS];
@@ -40,31 +55,51 @@ static char config[CONFIG_SIZE];
 
 // ---- The bundles that are edited ----
 
-static void import(weights **made, const char *const *paths, size_t count)
+static void expect(mw_status status, const mw_error *error)
 {
-  char output[96];
-  mw_error error = {""};
-  snprintf(output, sizeof output, "%s/base.mw", folder);
-  mw_model_import wish = {
-      .paths = paths, .count = count, .output = output, .type = MW_WEIGHTS_F32, .overwrite = true};
-  if (mw_models_import(&wish, &error) != MW_OK || weights_open(made, output, &error) != MW_OK) {
-    fprintf(stderr, "%s\n", error.text);
-    abort();
-  }
+  if (status == MW_OK) return;
+  fprintf(stderr, "%s\n", error->text);
+  abort();
 }
 
-static void import_golden(weights **made, const char *const *files, size_t count)
+static void import_golden(base *b, const char *const *files, size_t count)
 {
   static char paths[5][4096];
   const char *given[5];
+  char output[96];
+  mw_error error = {""};
   for (size_t i = 0; i < count; i++) given[i] = fuzz_data(paths[i], sizeof paths[i], files[i]);
-  import(made, given, count);
+  snprintf(output, sizeof output, "%s/base.mw", folder);
+  mw_model_import wish = {
+      .paths = given, .count = count, .output = output, .type = MW_WEIGHTS_F32, .overwrite = true};
+  expect(mw_models_import(&wish, &error), &error);
+  expect(weights_open(&b->tensors, output, &error), &error);
+}
+
+static void make_own_voice(base *b)
+{
+  char output[96];
+  mw_error error = {""};
+  snprintf(output, sizeof output, "%s/own.mw", folder);
+  expect(small_own_write(output, &error), &error);
+  expect(weights_open(&b->tensors, output, &error), &error);
 }
 
 static void close_bases(void)
 {
-  for (int i = 0; i < BASES; i++) weights_close(bases[i]);
+  for (int i = 0; i < BASES; i++) weights_close(bases[i].tensors);
   sound_folder_remove(folder);
+}
+
+static void make_recording(void)
+{
+  static float tone[RATE_HZ];
+  const mw_sound s = {tone, sizeof tone / sizeof tone[0], RATE_HZ};
+  mw_error error = {""};
+  snprintf(recording, sizeof recording, "%s/tone.wav", folder);
+  for (size_t i = 0; i < s.frames; i++)
+    tone[i] = 0.3f * sinf(0.05f * (float)i + 3.0f * sinf(0.001f * (float)i));
+  expect(mw_sound_save(&s, recording, true, &error), &error);
 }
 
 static void open_bases(void)
@@ -81,7 +116,6 @@ static void open_bases(void)
       "golden/meanaudio/t5_encoder/model.safetensors"};
   static const char *const words[] = {"golden/sound/sound.safetensors"};
   static const char *const vocoder[] = {"golden/sound/vocoder.safetensors"};
-  static float tone[RATE_HZ + RATE_HZ / 4];
   sound_folder_make(folder);
   atexit(close_bases);
   import_golden(&bases[VOICE_1], voice_1, 4);
@@ -89,27 +123,39 @@ static void open_bases(void)
   import_golden(&bases[SOUND], words, 1);
   import_golden(&bases[PUBLISHED_SOUND], sound, 5);
   import_golden(&bases[VOCODER], vocoder, 1);
+  make_own_voice(&bases[OWN_VOICE]);
   fuzz_data(vocoder_path, sizeof vocoder_path, vocoder[0]);
-  snprintf(recording, sizeof recording, "%s/tone.wav", folder);
-  for (size_t i = 0; i < sizeof tone / sizeof tone[0]; i++)
-    tone[i] = 0.3f * sinf(0.05f * (float)i + 3.0f * sinf(0.001f * (float)i));
-  const mw_sound s = {tone, sizeof tone / sizeof tone[0], RATE_HZ};
-  if (mw_sound_save(&s, recording, true, NULL) != MW_OK) abort();
+  make_recording();
+  for (int i = 0; i < BASES; i++) {
+    base *b = &bases[i];
+    b->config = weights_metadata(b->tensors, "config");
+    b->file = memfd_create("model", 0);
+    char target[32];
+    if (b->file < 0) abort();
+    snprintf(target, sizeof target, "/proc/self/fd/%d", b->file);
+    snprintf(b->path, sizeof b->path, "%s/model-%d.mw", folder, i);
+    if (symlink(target, b->path) != 0) abort();
+  }
+  // small files have not the names that tell the published ones' chunks
+  bases[VOICE_1].config = "{\"decoder\":{\"chunk\":20,\"ahead\":0}}";
+  bases[VOICE_2].config = "{\"decoder\":{\"chunk\":12,\"ahead\":4}}";
 }
 
 // ---- Edits ----
 
-static void take_base(const weights *base)
+static void take_base(const base *b)
 {
-  const char *text = weights_metadata(base, "config");
-  tensor_count = weights_count(base);
+  size_t place = 0;
+  tensor_count = weights_count(b->tensors);
   if (tensor_count > MOST_TENSORS) abort();
   for (size_t i = 0; i < tensor_count; i++) {
-    const tensor *t = weights_at(base, i);
-    tensors[i] = (edited){.source = t, .name = t->name, .dtype = t->dtype, .rank = t->rank};
+    const tensor *t = weights_at(b->tensors, i);
+    tensors[i] =
+        (edited){.source = t, .name = t->name, .dtype = t->dtype, .rank = t->rank, .place = place};
     memcpy(tensors[i].shape, t->shape, sizeof t->shape);
+    place += t->count * tensor_dtype_bytes(t->dtype);
   }
-  snprintf(config, sizeof config, "%s", text != NULL ? text : "{}");
+  snprintf(config, sizeof config, "%s", b->config != NULL ? b->config : "{}");
 }
 
 static void edit(const uint8_t *e)
@@ -159,52 +205,92 @@ static size_t count_of(const edited *t)
   return count;
 }
 
-// As many elements as the shape says, the source's over and over.
-static void write_values(const edited *t, FILE *file)
+static size_t bytes_of(const edited *t)
 {
-  size_t count = count_of(t);
-  size_t width = tensor_dtype_bytes(t->dtype);
-  size_t bytes = t->source->count * tensor_dtype_bytes(t->source->dtype);
-  char *copy = malloc(count * width + sizeof(float));
+  return count_of(t) * tensor_dtype_bytes(t->dtype);
+}
+
+// Its bytes are not those of its source.
+static bool is_changed(const edited *t)
+{
+  return t->poked || bytes_of(t) != t->source->count * tensor_dtype_bytes(t->source->dtype);
+}
+
+static void write_at(const base *b, const void *bytes, size_t size, size_t at)
+{
+  if (pwrite(b->file, bytes, size, (off_t)at) != (ssize_t)size) abort();
+}
+
+// As many elements as the shape says, the source's over and over.
+static void write_values(const base *b, const edited *t, size_t at)
+{
+  size_t wanted = bytes_of(t);
+  size_t there = t->source->count * tensor_dtype_bytes(t->source->dtype);
+  char *copy = calloc(wanted + sizeof(float), 1);
   if (copy == NULL) abort();
-  for (size_t i = 0; i < count * width; i++)
-    copy[i] = bytes > 0 ? ((const char *)t->source->data)[i % bytes] : 0;
-  if (t->poked && count > 0 && t->dtype == TENSOR_F32)
-    memcpy(copy + t->at % count * width, &t->value, sizeof(float));
-  fwrite(copy, width, count, file);
+  for (size_t done = 0; there > 0 && done < wanted; done += there)
+    memcpy(copy + done, t->source->data, wanted - done < there ? wanted - done : there);
+  if (t->poked && wanted > 0 && t->dtype == TENSOR_F32)
+    memcpy(copy + t->at % count_of(t) * sizeof(float), &t->value, sizeof(float));
+  write_at(b, copy, wanted, at);
   free(copy);
 }
 
-static void write_edited(const char *path)
+// Where the tensors lie, of the header; what is changed is written behind the others.
+static void write_header(base *b, FILE *text)
 {
-  char *header = NULL;
-  size_t length = 0;
-  size_t offset = 0;
-  FILE *text = open_memstream(&header, &length);
-  FILE *file = fopen(path, "wb");
-  if (text == NULL || file == NULL) abort();
+  size_t end = b->end;
   fputs("{\"__metadata__\":{\"format\":\"meanwave-bundle-1\",\"config\":", text);
   json_write_text(text, config);
   fputs("}", text);
   for (size_t i = 0; i < tensor_count; i++) {
     const edited *t = &tensors[i];
-    size_t bytes = count_of(t) * tensor_dtype_bytes(t->dtype);
+    size_t at = is_changed(t) ? end : t->place;
     if (t->dropped) continue;
     fputs(",", text);
     json_write_text(text, t->name);
     fprintf(text, ":{\"dtype\":\"%s\",\"shape\":[", tensor_dtype_name(t->dtype));
     for (unsigned d = 0; d < t->rank; d++) fprintf(text, "%s%zu", d > 0 ? "," : "", t->shape[d]);
-    fprintf(text, "],\"data_offsets\":[%zu,%zu]}", offset, offset + bytes);
-    offset += bytes;
+    fprintf(text, "],\"data_offsets\":[%zu,%zu]}", at, at + bytes_of(t));
+    if (!is_changed(t)) continue;
+    write_values(b, t, 8 + b->header_room + end);
+    end += bytes_of(t);
   }
   fputs("}", text);
+}
+
+// The tensors of a base, once, behind room for any header.
+static void write_base(base *b)
+{
+  char *header = NULL;
+  size_t length = 0;
+  FILE *text = open_memstream(&header, &length);
+  if (text == NULL) abort();
+  write_header(b, text);
   fclose(text);
-  for (int i = 0; i < 8; i++) fputc((int)(length >> (8 * i) & 0xFF), file);
-  fwrite(header, 1, length, file);
   free(header);
-  for (size_t i = 0; i < tensor_count; i++)
-    if (!tensors[i].dropped) write_values(&tensors[i], file);
-  if (fclose(file) != 0) abort();
+  b->header_room = length + EDITS_ROOM;
+  for (size_t i = 0; i < tensor_count; i++) {
+    const edited *t = &tensors[i];
+    write_at(b, t->source->data, bytes_of(t), 8 + b->header_room + t->place);
+    b->end = t->place + bytes_of(t);
+  }
+}
+
+static void write_edited(base *b)
+{
+  char *header = NULL;
+  size_t length = 0;
+  FILE *text = open_memstream(&header, &length);
+  if (text == NULL || ftruncate(b->file, (off_t)(8 + b->header_room + b->end)) != 0) abort();
+  write_header(b, text);
+  if (fflush(text) != 0 || length > b->header_room) abort();
+  fprintf(text, "%*s", (int)(b->header_room - length), "");
+  fclose(text);
+  const uint64_t size = length;
+  write_at(b, &size, sizeof size, 0);
+  write_at(b, header, length, sizeof size);
+  free(header);
 }
 
 // ---- What opens makes sound ----
@@ -222,12 +308,17 @@ static mw_status convert(const mw_voice_model *model, const mw_voice *voice, mw_
   return status;
 }
 
+// With the model's own voice, where it has one.
 static mw_status try_voice(const char *path, bool hears, mw_error *error)
 {
   mw_voice_model *model = NULL;
   mw_voice *voice = NULL;
   mw_status status = mw_voice_model_open(&model, path, NULL, 1, error);
-  if (status == MW_OK) status = small_voice(&voice, model, error);
+  const char *own = status == MW_OK ? mw_voice_model_voice(model, 0) : NULL;
+  if (own != NULL)
+    status = mw_voice_open(&voice, model, own, NULL, error);
+  else if (status == MW_OK)
+    status = small_voice(&voice, model, error);
   if (status == MW_OK) status = convert(model, voice, error);
   mw_voice_close(voice);
   voice = NULL;
@@ -249,31 +340,44 @@ static mw_status try_sound(const char *path, const char *vocoder, mw_error *erro
   return status;
 }
 
+static mw_status try_base(int which, mw_error *error)
+{
+  static char words[4096];
+  const char *path = bases[which].path;
+  write_edited(&bases[which]);
+  switch (which) {
+  case VOICE_1:
+  case OWN_VOICE: return try_voice(path, true, error);
+  case VOICE_2: return try_voice(path, false, error);
+  case SOUND: return try_sound(path, vocoder_path, error);
+  case PUBLISHED_SOUND: return try_sound(path, NULL, error);
+  default:
+    return try_sound(fuzz_data(words, sizeof words, "golden/sound/sound.safetensors"), path, error);
+  }
+}
+
+static void prepare(void)
+{
+  mw_error error = {""};
+  open_bases();
+  for (int i = 0; i < BASES; i++) {
+    take_base(&bases[i]);
+    write_base(&bases[i]);
+    expect(try_base(i, &error), &error);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-  char path[96];
-  char words[4096];
   mw_error error = {""};
-  mw_status status = MW_OK;
-  if (bases[VOCODER] == NULL) open_bases();
+  if (bases[0].tensors == NULL) prepare();
   if (size == 0) return 0;
-  int base = bytes[0] % BASES;
-  take_base(bases[base]);
+  int which = bytes[0] % BASES;
+  take_base(&bases[which]);
   for (size_t at = 1, edits = 0; at + EDIT_BYTES <= size && edits < MOST_EDITS; edits++) {
     edit(bytes + at);
     at += EDIT_BYTES;
   }
-  snprintf(path, sizeof path, "%s/edited.mw", folder);
-  write_edited(path);
-  switch (base) {
-  case VOICE_1:
-  case VOICE_2: status = try_voice(path, base == VOICE_1, &error); break;
-  case SOUND: status = try_sound(path, vocoder_path, &error); break;
-  case PUBLISHED_SOUND: status = try_sound(path, NULL, &error); break;
-  default:
-    status =
-        try_sound(fuzz_data(words, sizeof words, "golden/sound/sound.safetensors"), path, &error);
-  }
-  fuzz_judge(status, &error);
+  fuzz_judge(try_base(which, &error), &error);
   return 0;
 }
