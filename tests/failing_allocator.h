@@ -69,9 +69,18 @@ static bool is_spared(const void *caller)
   return false;
 }
 
+// Who asked, in order, while `recorded` is not negative.
+enum { MOST_RECORDED = 1 << 14 };
+static const void *callers[MOST_RECORDED];
+static atomic_long recorded = -1;
+
 static bool fails(const void *caller)
 {
   if (is_spared(caller)) return false;
+  if (atomic_load(&recorded) >= 0) {
+    long at = atomic_fetch_add(&recorded, 1);
+    if (at < MOST_RECORDED) callers[at] = caller;
+  }
   long left = atomic_load(&until_failure);
   while (left > 0)
     if (atomic_compare_exchange_weak(&until_failure, &left, left - 1)) return false;
@@ -183,17 +192,33 @@ VISIBLE void free(void *block)
   __libc_free(block);
 }
 
-// `work` with every failure up to the number of its allocations, in steps that grow by a share of
-// 1 / `fineness`. It leaves nothing behind, and says in a line what was wrong.
+// Whether the n-th of `count` is the first of its caller.
+static bool is_first(long n, long count)
+{
+  for (long i = 0; n < count && i < n; i++)
+    if (callers[i] == callers[n]) return false;
+  return n < count;
+}
+
+// `work` with failures up to the number of its allocations: in steps that grow by a share of
+// 1 / `fineness`, and the first of each caller; with MEANWAVE_EVERY_ALLOCATION set, each one.
+// It leaves nothing behind, and says in a line what was wrong.
 static void fail_each(mw_status (*work)(const char *what, mw_error *error), const char *what,
                       long fineness)
 {
   mw_error error = {""};
+  bool all = getenv("MEANWAVE_EVERY_ALLOCATION") != NULL;
   if (spared_count == 0) dl_iterate_phdr(find_spared, NULL);
   // libraries warm up
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++) {
+    if (i == 1) atomic_store(&recorded, 0);
     if (work(what, &error) != MW_OK) fail_msg("%s: %s", what, error.text);
-  for (long n = 0;; n += 1 + n / fineness) {
+  }
+  long count = atomic_exchange(&recorded, -1);
+  if (count > MOST_RECORDED) count = MOST_RECORDED;
+  for (long n = 0, next = 0;; n++) {
+    if (n < next && !all && !is_first(n, count)) continue;
+    if (n >= next) next = n + 1 + n / fineness;
     long before = count_alive();
     error.text[0] = '\0';
     atomic_store(&until_failure, n);
