@@ -32,6 +32,7 @@ INSTRUCTION_SETS = {
     "neon": (("aarch64", "arm64"), []),
 }
 TEST_SECONDS = 300  # a busy machine included; most take one
+SLOW_SECONDS = 1800  # with the thread sanitizer or in Valgrind
 
 
 def options(opt):
@@ -224,15 +225,15 @@ def test_environment(ctx, variant=""):
                 LV2_PATH=os.path.join(source, out, "plugins") + ":/usr/lib/lv2")
 
 
-def run_test(name, command, environment):
+def run_test(name, command, environment, seconds):
     """One test program: its name, tests passed, tests failed, what it printed."""
     try:
         ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=TEST_SECONDS)
+                             stderr=subprocess.STDOUT, timeout=seconds)
         text = ran.stdout.decode("utf-8", "replace")
         code = ran.returncode
     except subprocess.TimeoutExpired as expired:
-        text = (expired.stdout or b"").decode("utf-8", "replace") + "\ntook longer than %d s" % TEST_SECONDS
+        text = (expired.stdout or b"").decode("utf-8", "replace") + "\ntook longer than %d s" % seconds
         code = 1
     passed = re.findall(r"\[  PASSED  \] (\d+) test", text)
     failed = re.findall(r"\[  FAILED  \] (\d+) test", text)
@@ -347,9 +348,9 @@ def test_jobs(ctx, variant=""):
 TIMED = ("ardour.sh", "jalv.sh", "live.sh", "live_pipewire.sh", "live_view.sh")
 
 
-def run_tests(jobs, environment, at_once=2):
+def run_tests(jobs, environment, at_once=2, seconds=TEST_SECONDS):
     with ThreadPoolExecutor(at_once) as workers:
-        return list(workers.map(lambda job: run_test(job[0], job[1], environment), jobs))
+        return list(workers.map(lambda job: run_test(job[0], job[1], environment, seconds), jobs))
 
 
 SANITIZERS = {"asan": "address,undefined", "tsan": "thread"}
@@ -362,7 +363,8 @@ def sanitized_tests(ctx, variant):
     ensure_built(ctx, ["--werror", "--sanitize=" + SANITIZERS[variant]], variant)
     jobs = [(variant + " " + name, command) for name, command in test_jobs(ctx, variant)
             if variant != "tsan" or name[5:] in THREADED]
-    return run_tests(jobs, test_environment(ctx, variant))
+    return run_tests(jobs, test_environment(ctx, variant),
+                     seconds=SLOW_SECONDS if variant == "tsan" else TEST_SECONDS)
 
 
 def check(ctx):
@@ -386,6 +388,23 @@ def check(ctx):
 def threads(ctx):
     """runs the tests that have threads built with the thread sanitizer"""
     report(ctx, sanitized_tests(ctx, "tsan"))
+
+
+# Of the tests' own malloc, which notes what an audio thread calls, it takes the place too.
+VALGRIND = ["valgrind", "-q", "--soname-synonyms=somalloc=NONE", "--fair-sched=yes", "--leak-check=full",
+            "--errors-for-leak-kinds=definite", "--error-exitcode=9"]
+IN_VALGRIND = ("plugin_notify", "plugin_paths", "plugin_sampler", "plugin_sound", "plugin_voice",
+               "plugin_voice_state")
+
+
+def valgrind(ctx):
+    """runs the plugins' tests in Valgrind"""
+    if shutil.which("valgrind") is None:
+        ctx.fatal("valgrind is not installed: apt-get install valgrind")
+    ensure_built(ctx, ["--werror"])
+    jobs = [("valgrind " + name, VALGRIND + command) for name, command in test_jobs(ctx)
+            if name[5:] in IN_VALGRIND]
+    report(ctx, run_tests(jobs, test_environment(ctx), seconds=SLOW_SECONDS))
 
 
 def report(ctx, results):
