@@ -33,6 +33,12 @@ const char *trap_take(void)
   return atomic_exchange(&trapped, NULL);
 }
 
+bool in_valgrind(void)
+{
+  const char *preloaded = getenv("LD_PRELOAD");
+  return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 bool trap_works(void)
 {
@@ -41,8 +47,7 @@ bool trap_works(void)
 #else
 bool trap_works(void)
 {
-  const char *preloaded = getenv("LD_PRELOAD");
-  return preloaded == NULL || strstr(preloaded, "vgpreload") == NULL; // Valgrind needs them too
+  return !in_valgrind(); // which needs them too
 }
 
 static void note(const char *name)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+bool in_valgrind(void);
 bool trap_works(void);    // not under a sanitizer, nor in Valgrind
 void trap_set(bool on);   // of this thread
 void trap_stall(bool on); // every thread that takes a lock waits: what computes is slow
