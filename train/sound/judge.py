@@ -4,14 +4,16 @@
 
   python3 train/sound/judge.py --packs PACKS --work WORK [--steps 1] [--picture FILE] models/sound.safetensors
 
-Classes: a classifier of real clips (classifier.py), on held-out real clips and on generated ones. Attributes: how
-often the sound of one word is on the right side of the sound of its opposite, same noise. Free phrases: 30 that no
-caption holds. Frechet distance: of simple statistics of cepstra, nothing of the model. Nearest neighbours: distance
-to the nearest training clip, next to that of held-out clips.
+Classes: a classifier of real clips (classifier.py), on held-out real clips, on the same through autoencoder and
+vocoder, and on generated ones. Attributes: how often the sound of one word is on the right side of the sound of its
+opposite, same noise; the same measures of rendered notes through the codec say what is left to be heard. Free phrases:
+30 that no caption holds. Frechet distance: of simple statistics of cepstra, nothing of the model. Nearest neighbours:
+distance to the nearest training clip, next to that of held-out clips.
 """
 import argparse
 import os
 import sys
+from collections import Counter
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ import torch
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common.mel import Mel
 from common.vocos import open_vocoder
-from sound import classifier
+from sound import classifier, renderings
 from sound.golden import generate
 from sound.text import Vocabulary
 from sound.train import read_bundle
@@ -82,7 +84,30 @@ class Studio:
         return np.concatenate(made)
 
     def mels(self, clips):
-        return [classifier.analyse(self.analysis, clip) for clip in clips]
+        """mels [80, frames] of clips, each with its peak at one level"""
+        with torch.no_grad():
+            return [self.analysis(torch.from_numpy(level(clip))[None])[0].numpy() for clip in clips]
+
+    def code(self, clip, latent=True):
+        """A clip through autoencoder and vocoder, or the vocoder alone."""
+        with torch.no_grad():
+            mel = self.analysis(torch.from_numpy(level(clip))[None])[:, :, :len(clip) // 320 * 2]
+            if latent:
+                mel = self.model.vae.decode(self.model.vae.encode(mel)[0]).clamp(-1, 1)
+            return self.vocoder((mel + 1) / 2)[0].numpy()
+
+
+def level(clip):
+    return (clip / max(np.abs(clip).max(initial=0), 1e-4) * 0.8).astype("f4")
+
+
+def loudest(mel, frames):
+    """The loudest part of a clip, filled up with its quietest value."""
+    if mel.shape[1] < frames:
+        return np.pad(mel, ((0, 0), (0, frames - mel.shape[1])), constant_values=-0.81)
+    level = np.concatenate([[0], np.cumsum(mel.mean(0))])
+    start = int(np.argmax(level[frames:] - level[:-frames]))
+    return mel[:, start:start + frames]
 
 
 def spectrum(clip, size=2048, hop=256):
@@ -130,32 +155,37 @@ def frechet(a, b):
 
 def small(mel):
     """The loudest second as 16 bands of 40 ms."""
-    part = classifier.loudest(mel, 100)
+    part = loudest(mel, 100)
     return part.reshape(16, 5, 25, 4).mean((1, 3)).ravel()
+
+
+def confused(pairs):
+    """(right one, heard) -> the mistakes, the commonest first"""
+    wrong = Counter(pair for pair in pairs if pair[0] != pair[1])
+    return ", ".join("%s as %s %d" % (*pair, count) for pair, count in wrong.most_common())
 
 
 def classes(studio, ear, held):
     for title, names, prompts in (("ESC-10 classes", classifier.ESC, ESC_PROMPTS),
                                   ("instrument families", classifier.FAMILIES, FAMILY_PROMPTS)):
-        real = [(mel, name) for mel, name, _ in held if name in names]
-        right = np.mean([a == b for a, (_, b) in zip(classifier.hear(ear, [mel for mel, _ in real], names), real)])
-        wanted, said, per = [], [], {}
-        for name in names:
-            for prompt in prompts[name].split("; "):
-                for seed in range(SEEDS if names is classifier.ESC else 2):
-                    wanted.append(name)
-                    said.append((prompt, seed))
-        heard = []
+        clips, wanted = zip(*((clip, name) for clip, name, _ in held if name in names))
+        real = list(zip(wanted, classifier.hear(ear, clips, names)))
+        coded = list(zip(wanted, classifier.hear(ear, [studio.code(clip) for clip in clips], names)))
+        said = [(name, prompt, seed) for name in names for prompt in prompts[name].split("; ")
+                for seed in range(SEEDS if names is classifier.ESC else 2)]
+        made = []
         for seed in range(SEEDS):
-            some = [i for i, (_, s) in enumerate(said) if s == seed]
+            some = [(name, prompt) for name, prompt, s in said if s == seed]
             if some:
-                heard += list(zip(some, classifier.hear(ear, studio.mels(studio.say([said[i][0] for i in some], 100 + seed)), names)))
-        for i, name in heard:
-            per.setdefault(wanted[i], []).append(name == wanted[i])
-        score = np.mean([hit for hits in per.values() for hit in hits])
-        print("%s: held-out real %.0f %% of %d, generated %.0f %% of %d, ratio %.2f" % (
-            title, 100 * right, len(real), 100 * score, len(heard), score / right))
+                clips = studio.say([prompt for _, prompt in some], 100 + seed)
+                made += list(zip([name for name, _ in some], classifier.hear(ear, clips, names)))
+        share = lambda pairs: np.mean([a == b for a, b in pairs])
+        print("%s: held-out real %.0f %% of %d, through the codec %.0f %%, generated %.0f %% of %d, ratio %.2f" % (
+            title, 100 * share(real), len(real), 100 * share(coded), 100 * share(made), len(made), share(made) / share(real)))
+        per = {name: [a == b for a, b in made if a == name] for name in names}
         print("   " + ", ".join("%s %d/%d" % (name, sum(hits), len(hits)) for name, hits in per.items()))
+        for which, pairs in (("real", real), ("coded", coded), ("generated", made)):
+            print("   %s: %s" % (which, confused(pairs)))
 
 
 def attributes(studio):
@@ -172,11 +202,29 @@ def attributes(studio):
         print("%s: %s against %s right in %d of %d (of %d each: %s)" % (name, first, second, sum(hits), len(hits), SEEDS, ", ".join(each)))
 
 
+def codec(studio, work):
+    """The measures of pitch and mode on rendered notes: what vocoder and autoencoder leave of them."""
+    keys, chord = range(12), lambda mode: [(0.0, 2.5, degree) for degree in renderings.TRIADS[mode][:3]]
+    for title, measure, programs, bases, sides in (
+            ("high against low note", pitch, (73, 0, 40, 56), (48,), ([(0.0, 2.5, 24)], [(0.0, 2.5, 0)])),
+            ("major against minor chord", major, (0, 16, 90, 24, 48), (48, 60), (chord("major"), chord("minor")))):
+        for base in bases:
+            scores = [(program, [(start, length, base + key + note) for start, length, note in side])
+                      for program in programs for key in keys for side in sides]
+            clips = renderings.play([(i * renderings.SLOT, program, 90, notes)
+                                     for i, (program, notes) in enumerate(scores)], work)
+            counts = [sum(a > b for a, b in zip(values[::2], values[1::2])) for values in (
+                [measure(way(clip[:48000])) for clip in clips]
+                for way in (lambda clip: clip, lambda clip: studio.code(clip, False), studio.code))]
+            print("%s, rendered, from key %d: right in %d of %d, through the vocoder in %d, autoencoder too %d" % (
+                title, base, counts[0], len(clips) // 2, *counts[1:]))
+
+
 def free_phrases(studio, ear):
     """A phrase counts when most of three seeds are heard as one of its concepts among all."""
     votes = {phrase: [] for phrase in FREE}
     for seed in range(3):
-        heard = classifier.hear(ear, studio.mels(studio.say(list(FREE), 300 + seed)))
+        heard = classifier.hear(ear, studio.say(list(FREE), 300 + seed))
         for phrase, name in zip(FREE, heard):
             votes[phrase].append(name)
     right = {phrase: sum(name in FREE[phrase].split("; ") for name in names)
@@ -189,21 +237,23 @@ def free_phrases(studio, ear):
 
 
 def distances(studio, held, known):
-    prompts = [row["caption"] for _, _, row in held]
+    held = [(mel, row) for mel, (_, _, row) in zip(studio.mels([clip for clip, _, _ in held]), held)]
+    known = studio.mels([clip for clip, _, _ in known])
+    prompts = [row["caption"] for _, row in held]
     made = studio.mels(np.concatenate([studio.say(prompts[i:i + 16], 400 + i) for i in range(0, len(prompts), 16)]))
     random = np.random.default_rng(5)
     some = random.permutation(len(known))[:len(held)]
-    real = np.stack([statistics(classifier.loudest(mel, 200)) for mel, _, _ in held])
-    train = np.stack([statistics(classifier.loudest(known[i][0], 200)) for i in some])
-    ours = np.stack([statistics(classifier.loudest(mel, 200)) for mel in made])
+    real = np.stack([statistics(loudest(mel, 200)) for mel, _ in held])
+    train = np.stack([statistics(loudest(known[i], 200)) for i in some])
+    ours = np.stack([statistics(loudest(mel, 200)) for mel in made])
     base, far = frechet(train, real), frechet(ours, real)
     print("Frechet distance to %d held-out clips: generated %.3f, as many training clips %.3f, ratio %.2f" % (
         len(held), far, base, far / base))
-    every = np.stack([small(mel) for mel, _, _ in known])
+    every = np.stack([small(mel) for mel in known])
     nearest = lambda mel: np.abs(every - small(mel)).mean(1).min() * 57.5
     print("nearest training clip: generated %.1f dB median, %.1f least; held-out real %.1f median, %.1f least" % (
         *(f([nearest(mel) for mel in made]) for f in (np.median, np.min)),
-        *(f([nearest(mel) for mel, _, _ in held]) for f in (np.median, np.min))))
+        *(f([nearest(mel) for mel, _ in held]) for f in (np.median, np.min))))
     prompts = list(ESC_PROMPTS.values())
     first, second = (studio.mels(studio.say(prompts, seed)) for seed in (1, 2))
     print("two seeds of one prompt: %.1f dB apart" % np.mean([np.abs(a - b).mean() * 57.5 for a, b in zip(first, second)]))
@@ -238,12 +288,12 @@ def main():
     torch.set_num_threads(1)
     studio = Studio(options.bundle, options.vocoder, options.steps)
     ear = classifier.train(options.packs, options.work)
-    held, known = ([(classifier.analyse(studio.analysis, clip), name, row)
-                    for clip, name, row in classifier.real_clips(options.packs, options.work, unseen)] for unseen in (True, False))
+    held, known = (classifier.real_clips(options.packs, options.work, unseen) for unseen in (True, False))
     if options.picture:
         picture(studio, options.picture)
     classes(studio, ear, held)
     attributes(studio)
+    codec(studio, options.work)
     free_phrases(studio, ear)
     distances(studio, held, known)
 

@@ -64,20 +64,15 @@ def midi(events, ticks=960):
             + b"MTrk" + len(track).to_bytes(4, "big") + bytes(track))
 
 
-def render(random, names, rounds, work):
-    """names: the 128 instruments. -> [(samples, {"label", "phrases", "attributes"})], `rounds` a program"""
-    events, rows = [], []
-    for number in range(128 * rounds):
-        program, begin = number % 128, number * SLOT
-        if program >= 120:
-            continue  # effects: in the pack already
-        notes, velocity, attributes = phrase(random, program)
+def play(scores, work):
+    """scores: (begin, program, velocity, notes as of phrase), a slot apart. -> their samples [n], peak at 0.8; None for
+    silence"""
+    events = []
+    for begin, program, velocity, notes in scores:
         events.append((begin, bytes([0xC0, program])))
         for start, length, key in notes:
             events.append((begin + 0.02 + start, bytes([0x90, key, velocity])))
             events.append((begin + 0.02 + start + length, bytes([0x80, key, 0])))
-        name = names[program]
-        rows.append((begin, {"label": name, "phrases": [name.replace("_", " ")], "attributes": attributes}))
     score, sound = (os.path.join(work, "renderings" + end) for end in (".mid", ".wav"))
     with open(score, "wb") as file:
         file.write(midi(events))
@@ -88,9 +83,22 @@ def render(random, names, rounds, work):
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
     os.remove(sound)
     clips = []
-    for begin, row in rows:
+    for begin, _, _, _ in scores:
         clip = samples[int(begin * 16000):int((begin + SLOT - 0.02) * 16000)].mean(1) / 32768
         peak = np.abs(clip).max(initial=0)
-        if peak > 1e-3:
-            clips.append(((clip / peak * 0.8).astype("f4"), row))
+        clips.append((clip / peak * 0.8).astype("f4") if peak > 1e-3 else None)
     return clips
+
+
+def render(random, names, rounds, work):
+    """names: the 128 instruments. -> [(samples, {"label", "phrases", "attributes"})], `rounds` a program"""
+    scores, rows = [], []
+    for number in range(128 * rounds):
+        program = number % 128
+        if program >= 120:
+            continue  # effects: in the pack already
+        notes, velocity, attributes = phrase(random, program)
+        scores.append((number * SLOT, program, velocity, notes))
+        name = names[program]
+        rows.append({"label": name, "phrases": [name.replace("_", " ")], "attributes": attributes})
+    return [(clip, row) for clip, row in zip(play(scores, work), rows) if clip is not None]
