@@ -24,7 +24,7 @@ from sound import renderings, synthesis
 FRAMES, HOP = 100, 320   # 2 s
 BANDS, LOWEST_HZ = 86, 55.0
 FLOOR = -8.0             # of log10 of power
-ROUNDS, STEPS, RATE, MIX = 16, 1500, 3e-3, 0.5
+ROUNDS, STEPS, RATE, MIX = 16, 4500, 3e-3, 0.5
 FAMILIES = ("piano", "mallets", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe", "lead", "pad",
             "synth effect", "plucked folk", "drums")
 ESC = ("chainsaw", "clock_tick", "crackling_fire", "crying_baby", "dog_bark", "helicopter", "rain", "rooster", "sea_waves",
