@@ -82,7 +82,7 @@ class Head(nn.Module):
 
     def forward(self, x, carrier=0.0):
         """`carrier` [batch, bins, T] is added to the phases."""
-        log_magnitude, phase = self.out(x).transpose(1, 2).chunk(2, dim=1)
+        log_magnitude, phase = self.out(x).float().transpose(1, 2).chunk(2, dim=1)
         phase = phase + carrier
         magnitude = torch.exp(log_magnitude).clamp(max=100)
         return self.istft(torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase)))

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixes what the latents are, writes those of all clips, then trains the autoencoder between mel and latents.
 
-  python3 train/sound/train_vae.py --packs PACKS --work WORK [--minutes M] [--latents-only]
+  python3 train/sound/train_vae.py --packs PACKS --work WORK [--minutes M] [--latents-only] [--bundle FILE]
 
 A latent is the mel of two frames, their mean, in its first 31 principal components: the best of all linear codes,
 there at once and with no noise in it. MeanAudio's decoder then learns the way back to mel, its encoder the way there.
-The autoencoder keeps no magnitudes (every layer divides by the norm), so the first of the 32 channels is a constant
-that the others can be told from.
+The autoencoder keeps no magnitudes (every layer divides by the norm). So the first of the 32 channels is a constant
+that the others can be told from; and the mel is normalised to lie above zero in the even bins, below in the odd ones,
+so that what is louder is not only longer but points elsewhere.
 
-Writes WORK/sound-latents.npz; resumes from WORK/sound-vae.pt.
+Writes WORK/sound-latents.npz; resumes from WORK/sound-vae.pt. With --bundle it begins with the weights of a bundle's
+autoencoder and puts the trained ones into it: the latents stay, and so does what generates them.
 """
 import argparse
 import os
@@ -20,6 +22,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from common import bundle
 from sound import data
 from sound.vae import Vae
 
@@ -30,6 +33,7 @@ CONSTANT = 4.0     # of the first channel
 JITTER = 0.15      # noise on the latents that the decoder learns from, in their own units
 LOG_VARIANCE = -6.0
 WIDTHS = (64, 96, 128)
+OFFSET = 2.0       # of the normalised mel, in deviations
 
 
 def pairs(mel):
@@ -72,6 +76,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--latents-only", action="store_true")
     parser.add_argument("--rate", type=float, default=1e-2)
+    parser.add_argument("--bundle", help="a sound bundle whose autoencoder is trained further")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -85,8 +90,13 @@ def main():
         return
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vae = Vae(WIDTHS, CHANNELS)
+    if options.bundle:
+        tensors, metadata = bundle.load(options.bundle)
+        vae.load_state_dict({name[4:]: torch.from_numpy(value.astype("f4")) for name, value in tensors.items()
+                             if name.startswith("vae.")})
     every = np.concatenate(mels[::4], 1).astype("f4")
-    vae.data_mean.copy_(torch.from_numpy((every.mean(1) - 2 * every.std(1))[None, :, None]))
+    offset = OFFSET * every.std(1) * np.where(np.arange(80) % 2 == 0, 1, -1)
+    vae.data_mean.copy_(torch.from_numpy((every.mean(1) - offset)[None, :, None]))
     vae.data_std.copy_(torch.from_numpy(every.std(1)[None, :, None]))
     vae.to(device)
     optimiser = torch.optim.Adam(vae.parameters(), options.rate, betas=(0.9, 0.99))
@@ -115,11 +125,11 @@ def main():
         made = vae.decode(z + JITTER * torch.rand(BATCH, 1, 1, device=device) * torch.randn_like(z))
         error = (made - mel).abs().mean()
         loss = error
-        if step % 3 == 0:
+        if step % 2 == 0:
             mean, log_variance = vae.encode(mel)
             away = (mean - z).abs().mean()
-            loss = loss + 0.1 * away + 1e-3 * (log_variance - LOG_VARIANCE).abs().mean()
-            sums[1] += 3 * away.item()
+            loss = loss + 0.2 * away + 1e-3 * (log_variance - LOG_VARIANCE).abs().mean()
+            sums[1] += 2 * away.item()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -138,6 +148,9 @@ def main():
                         "step": step, "widths": WIDTHS, "seconds": time.time() - begin}, path)
         if spent >= 1:
             break
+    if options.bundle:
+        vae.load_state_dict(average)
+        bundle.save(options.bundle, {**tensors, **bundle.half(vae, "vae.")}, metadata)
 
 
 if __name__ == "__main__":

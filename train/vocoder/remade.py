@@ -23,7 +23,7 @@ from sound.train_vae import CHANNELS, JITTER, WIDTHS, Code
 from sound.vae import Vae
 from voice.cache import Features
 from voice.convert import sample, to_mel_rate
-from voice.train_decoder import FRAMES, PROMPT, Pairs, load_averaged
+from voice.train_decoder import FRAMES, Pairs, load_averaged
 
 BATCH = 32
 PEAK_OF_SPEECH, PEAK_OF_SOUNDS = 0.5, 0.8  # what the two models learn from
@@ -40,7 +40,7 @@ def speech(options):
         fbank, _, pitch, voice, _, _ = pairs.at(some)
         cond = to_mel_rate(encoder(fbank)[:, :FRAMES // 4]) + decoder.pitch_embed(pitch)
         noise = torch.randn(BATCH, FRAMES, 80)
-        mels.append(sample(decoder, cond, speaker(voice.transpose(1, 2)), voice[:, :PROMPT], noise))
+        mels.append(sample(decoder, cond, speaker(voice.transpose(1, 2)), voice, noise))
         places += some
     return torch.cat(mels), [row["path"] for row, _ in places], [start for _, start in places]
 

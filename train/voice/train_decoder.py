@@ -13,11 +13,12 @@ network just made of them, as when it streams. A past in the right voice would t
 neither vector nor prompt would be heard: so two of five are moved to another throat, one is silent.
 
 The second time the first half is converted to the voices of the second half, where only the
-judgement of a pretrained speaker encoder (teacher.py), the judge's and the loudness of the frames are known. Next time those conversions
+judgement of a pretrained speaker encoder (teacher.py), which hears the vocoder's sound of it, the judge's, the pitch
+and the loudness of the frames are known. Next time those conversions
 come back as the second half of the batch: heard in the other's voice, with the recording as the target.
 What the content tells of a voice is then wrong, so vector and prompt have to be heard. From a part of the
 minutes on a small judge tells recorded mels from made ones, and whether they fit their speaker.
-Resumes from WORK/decoder.pt.
+Resumes from WORK/decoder.pt, which adopt.py makes of a bundle.
 """
 import argparse
 import math
@@ -39,11 +40,11 @@ from voice.remap import Remap
 from voice.speaker import Speaker
 from voice.stranger import strangers, warp
 from voice.train_encoder import SMALL
-from voice.teacher import Teacher
+from voice.teacher import Teacher, voicedness
 from voice.train_speaker import crop
 
 FRAMES = 128
-PROMPT, VOICE = 160, 320  # frames of the prompt, and of what the speaker vector comes from
+VOICE = 320  # frames of the prompt, which the speaker vector comes from, too
 BATCH = 10
 HEED_FROM, RETURN_FROM, JUDGE_FROM = 0.06, 0.12, 0.4  # of the minutes
 SIZES = dict(dim=256, heads=2, dim_head=64, depth=4, ff_mult=2, bn=SMALL["dim"], chunk=8,
@@ -93,7 +94,7 @@ class Pairs:
         self.random = np.random.default_rng(seed)
         rows = [row for row in features.rows if row["source"] in SOURCES
                 and held_out(row) == unseen and row["frames"] > FRAMES + 4
-                and (row["speaker"] or row["frames"] > FRAMES + PROMPT + 50)]
+                and (row["speaker"] or row["frames"] > FRAMES + VOICE // 2 + 50)]
         self.rows = rows
         self.clips = {}
         for row in rows:
@@ -145,6 +146,13 @@ class Pairs:
         voices = [self.voices[row["speaker"] or row["path"]] for row, _ in places]
         return [torch.from_numpy(np.stack(x).astype("i8" if k == 4 else "f4"))
                 for k, x in enumerate(made)] + [torch.stack(voices)]
+
+
+def mistaken(heard, wanted, crowd):
+    """Cross entropy of each heard direction being that of the wanted one among all of a crowd but who is much alike."""
+    others = (20 * heard @ crowd.T).masked_fill(wanted @ crowd.T > 0.85, -1e9)
+    right = 20 * (heard * wanted).sum(1, keepdim=True)
+    return (torch.logsumexp(torch.cat([right, others], 1), 1) - right[:, 0]).mean()
 
 
 def weighted(error):
@@ -206,21 +214,25 @@ class Trainer:
             state = torch.load(self.saved)
             self.all.load_state_dict(state["all"])
             self.average = state["average"]
-            self.adam.load_state_dict(state["adam"])
-            self.judge.load_state_dict(state["judge"])
-            self.judge_adam.load_state_dict(state["judge_adam"])
+            if "adam" in state:  # none where a bundle was adopted
+                self.adam.load_state_dict(state["adam"])
+                self.judge.load_state_dict(state["judge"])
+                self.judge_adam.load_state_dict(state["judge_adam"])
             self.step, self.spent = state["step"], state["spent"]
         features = Features(options.packs, options.work)
         self.remap = Remap(features)
-        self.teacher = Teacher(features, options.packs, options.work)
+        self.teacher = Teacher(features, options.packs, options.work, options.vocoder)
         self.converted = None  # the first half of the last batch, in other voices
         self.pairs = Pairs(features, options.work, False, options.seed + self.step)
         self.unseen = Pairs(features, options.work, True, 5).batch(24)
+        self.crowd = torch.stack([self.pairs.voices[name] for name in self.pairs.clips])
         self.random = np.random.default_rng(options.seed + self.step)
         self.log = open(os.path.join(options.work, "decoder.log"), "a", buffering=1)
         self.log.write("clips %d of %d speakers, %.2f M parameters\n"
                        % (len(self.pairs.rows), len(self.pairs.clips),
                           sum(p.numel() for p in self.net.parameters()) / 1e6))
+        self.adopted = not self.pairs.paths
+        self.encoder.requires_grad_(not self.adopted)
         self.begun = time.process_time() - self.spent
 
     def precision(self):
@@ -232,7 +244,7 @@ class Trainer:
     def rate(self):
         progress = self.progress()
         fall = max(0.0, progress - 0.5) / 0.5
-        return 1.5e-3 * min(1, (self.step + 1) / 100) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * fall)))
+        return self.options.rate * min(1, (self.step + 1) / 100) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * fall)))
 
     def save(self):
         """Judged and kept with averaged weights."""
@@ -240,20 +252,21 @@ class Trainer:
         own = {name: value.clone() for name, value in self.all.state_dict().items()}
         self.all.load_state_dict(self.average)
         with torch.no_grad():
-            spk, prompt = self.speaker(voice.transpose(1, 2)), voice[:, :PROMPT]
+            spk = self.speaker(voice.transpose(1, 2))
             content = to_mel_rate(self.encoder(fbank)[:, :FRAMES // 4])
             cond = content + self.net.pitch_embed(pitch)
             noise = torch.randn(mel.shape, generator=torch.Generator().manual_seed(9))
             for times in ((1.0, 0.0), (1.0, 0.8, 0.0)):
-                error = (sample(self.net, cond, spk, prompt, noise, times) - mel).abs().mean() * 57.5
+                error = (sample(self.net, cond, spk, voice, noise, times) - mel).abs().mean() * 57.5
                 self.log.write("step %d held-out speakers, %d steps: mel error %.2f dB\n"
                                % (self.step, len(times) - 1, error))
             other = torch.roll(torch.arange(len(mel)), 1)
             cond = content + self.net.pitch_embed(moved_pitch(pitch, other))
-            made = sample(self.net, cond, spk[other], prompt[other], noise)
+            made = sample(self.net, cond, spk[other], voice[other], noise)
+            told = moved_pitch(pitch, other)
             to_target, to_source, real = (
-                torch.nn.functional.cosine_similarity(self.teacher(x), y).mean()
-                for x, y in ((made, wanted[other]), (made, wanted), (mel, wanted)))
+                torch.nn.functional.cosine_similarity(self.teacher.hear(self.teacher.speak(x, p)), y).mean()
+                for x, p, y in ((made, told, wanted[other]), (made, told, wanted), (mel, pitch, wanted)))
             self.log.write("step %d converted: likeness to the target %.3f, to the source %.3f; recordings to "
                            "themselves %.3f\n" % (self.step, to_target, to_source, real))
         self.all.load_state_dict(own)
@@ -294,7 +307,7 @@ class Trainer:
         cond = to_mel_rate(features) + self.net.pitch_embed(pitch)
         with torch.autocast("cpu", enabled=False):
             spk = self.speaker(voice.transpose(1, 2))
-        timbre = self.net.timbre_encoder(cond, voice[:, :PROMPT], spk)
+        timbre = self.net.timbre_encoder(cond, voice, spk)
         t = torch.where(torch.rand(size) < 0.8, torch.ones(size), 0.2 + 0.8 * torch.rand(size))
         r = torch.where((t == 1) & (torch.rand(size) < 0.25), torch.rand(size), torch.zeros(size))
         noise = torch.randn_like(mel)
@@ -310,14 +323,21 @@ class Trainer:
         total = loss + 0.2 * said
         losses = {"mel": loss.item(), "phones": said.item()}
         if converts:
-            heard = self.teacher(made)
+            sound = self.teacher.speak(made, pitch)
+            heard = self.teacher.hear(sound)
+            with torch.no_grad():
+                recorded = voicedness(self.teacher.speak(mel[size // 2:], pitch[size // 2:]), pitch[size // 2:]).mean()
+            flat = torch.relu(recorded - voicedness(sound, pitch)).mean()
             far = 1 - torch.nn.functional.cosine_similarity(heard, wanted)
             louder = (made - mel)[:size // 2].mean(2)
             louder = (louder - louder.mean(1, keepdim=True)).abs().mean()
-            heed = min(1.0, max(0.0, self.progress() / HEED_FROM - 1))  # speech first, then whose
-            total = total + heed * (4.0 * far[:size // 2].mean() + 0.8 * far[size // 2:].mean()) + 0.3 * louder
+            who = mistaken(heard, wanted, self.crowd)
+            # speech first, then whose
+            heed = 1.0 if self.adopted else min(1.0, max(0.0, self.progress() / HEED_FROM - 1))
+            total = total + heed * (6.0 * far[:size // 2].mean() + 0.8 * far[size // 2:].mean() + 0.25 * who)
+            total = total + 0.3 * louder + 1.5 * flat
             losses.update(far_own=far[size // 2:].mean().item(), far_other=far[:size // 2].mean().item(),
-                          louder=louder.item())
+                          who=who.item(), louder=louder.item(), flat=flat.item())
             if self.progress() >= JUDGE_FROM:
                 doubt, losses["judge"] = self.judged(mel, own_spk, made, spk.detach())
                 total = total + 0.05 * doubt
@@ -333,7 +353,7 @@ class Trainer:
         while self.spent < self.options.minutes * 60:
             for group in self.adam.param_groups:
                 group["lr"] = group["scale"] * self.rate()
-            if self.converted is None or self.progress() < RETURN_FROM:
+            if self.converted is None or not self.adopted and self.progress() < RETURN_FROM:
                 batch = strangers(self.pairs.batch(BATCH), self.teacher, self.random)
             else:
                 fresh = strangers(self.pairs.batch(BATCH // 2), self.teacher, self.random)
@@ -373,6 +393,8 @@ def main():
     parse.add_argument("--minutes", type=float, default=120)
     parse.add_argument("--threads", type=int, default=1)
     parse.add_argument("--seed", type=int, default=1)
+    parse.add_argument("--rate", type=float, default=1.5e-3)
+    parse.add_argument("--vocoder", default="models/vocoder.safetensors", help="what the teacher hears through")
     parse.add_argument("--bfloat16", action="store_true",
                        help="products in 16 bit: 1.6 times faster with PyTorch 2 on processors that have them")
     options = parse.parse_args()
