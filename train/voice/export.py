@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the voice bundle from the trained parts, with preset voices.
 
-  python3 train/voice/export.py --packs PACKS --work WORK [--export models/voice.safetensors]
+  python3 train/voice/export.py --packs PACKS --work WORK [--from BUNDLE] [--export models/voice.safetensors]
 
 A preset is a mix of three readers who speak about equally high, from low to high, and of many such
 mixes those that lie farthest apart: the mean of their speaker vectors and pitches, and as prompt a
@@ -31,6 +31,16 @@ PRESETS = (("alder", "M"), ("birch", "F"), ("cedar", "M"), ("hazel", "F"), ("lin
            ("maple", "F"), ("rowan", "M"), ("willow", "F"))
 SENTENCE = "The quick brown fox jumps over the lazy dog, while five wizards boil a jug of red paint."
 READERS = "LibriSpeech train-clean-100"
+KEPT = 0.2
+
+
+def mix(module, prefix, tensors):
+    """A fifth of the weights that these were adopted from."""
+    state = module.state_dict()
+    for name, value in state.items():
+        if value.is_floating_point():
+            value.lerp_(torch.from_numpy(tensors[prefix + name].astype("f4")), KEPT)
+    module.load_state_dict(state)
 
 
 def mean_pitch(pitch):
@@ -91,12 +101,18 @@ def main():
     parse = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parse.add_argument("--packs", required=True)
     parse.add_argument("--work", required=True)
+    parse.add_argument("--from", dest="begin", metavar="BUNDLE",
+                       help="the one adopted: a fifth of its weights stays, which keeps pitch and words better")
     parse.add_argument("--export", default="models/voice.safetensors")
     parse.add_argument("--seed", type=int, default=1)
     options = parse.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
     decoder, encoder, speaker, steps = load_averaged(options.work)
+    if options.begin:
+        before, _ = bundle.load(options.begin)
+        mix(speaker, "speaker.", before)
+        mix(decoder, "decoder.", before)
     tensors = {}
     for module, prefix in ((encoder, "encoder."), (speaker, "speaker."), (decoder, "decoder.")):
         tensors.update({name: value for name, value in bundle.half(module, prefix).items()
