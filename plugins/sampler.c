@@ -11,10 +11,11 @@
 #include "sampler.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "registry.h"
 
 enum {
   PHASE_BITS = 7,
@@ -52,8 +53,15 @@ typedef struct {
   float fall;        // of the level a frame; 0: it rises or stays
 } slot;
 
+// The same for all samplers of a process.
+typedef struct {
+  kernel kernels[WIDTHS];
+  quad values[(PHASES + 1) * ALL_TAPS / 4];
+} kernel_set;
+
 struct sampler {
   double rate_hz;
+  kernel_set *set;
   const sampler_clip *clip;
   slot slots[SLOTS];
   unsigned long notes;
@@ -73,11 +81,6 @@ static double bessel(double x)
   }
   return sum;
 }
-
-// The same for all samplers of a process.
-static pthread_once_t kernels_made = PTHREAD_ONCE_INIT;
-static kernel kernels[WIDTHS];
-static quad kernel_values[(PHASES + 1) * ALL_TAPS / 4];
 
 // The kernel for steps up to `width`; between input positions its values add up to 1.
 static void make_kernel(kernel *k, double width)
@@ -102,29 +105,42 @@ static void make_kernel(kernel *k, double width)
   }
 }
 
-static void make_kernels(void)
+static mw_status make_kernels(void **made, const registry_wish *wish, mw_error *error)
 {
-  quad *values = kernel_values;
+  (void)wish;
+  kernel_set *set = malloc(sizeof *set);
+  if (set == NULL) return mw_fail_memory(error, "making a sampler");
+  quad *values = set->values;
   for (size_t w = 0; w < WIDTHS; w++) {
     double width = pow(2.0, (double)w / 2.0);
-    kernels[w].quads = ((size_t)ceil(TAPS * width) + 7) / 8 * 2;
-    kernels[w].values = values;
-    values += (PHASES + 1) * kernels[w].quads;
-    make_kernel(&kernels[w], width);
+    set->kernels[w].quads = ((size_t)ceil(TAPS * width) + 7) / 8 * 2;
+    set->kernels[w].values = values;
+    values += (PHASES + 1) * set->kernels[w].quads;
+    make_kernel(&set->kernels[w], width);
   }
+  *made = set;
+  return MW_OK;
 }
 
 sampler *sampler_new(double rate_hz)
 {
+  const registry_wish wish = {.open = make_kernels, .close = free};
+  void *set;
   sampler *s = calloc(1, sizeof *s);
   if (s == NULL) return NULL;
+  if (registry_take(&set, &wish, NULL) != MW_OK) {
+    free(s);
+    return NULL;
+  }
+  s->set = set;
   s->rate_hz = rate_hz;
-  pthread_once(&kernels_made, make_kernels);
   return s;
 }
 
 void sampler_free(sampler *s)
 {
+  if (s == NULL) return;
+  registry_give_back(s->set);
   free(s);
 }
 
@@ -256,8 +272,9 @@ void sampler_reset(sampler *s)
 
 // ---- Sound ----
 
-static const kernel *kernel_for(double step)
+static const kernel *kernel_for(const sampler *s, double step)
 {
+  const kernel *kernels = s->set->kernels;
   size_t width = 0;
   while (width + 1 < WIDTHS && step > kernels[width].most) width++;
   return &kernels[width];
@@ -342,7 +359,7 @@ static void run_slot(const sampler *s, slot *v, const sampler_sound *how, float 
   const int64_t period = end - seam;
   const float rise = 1000.0f / (fmaxf(how->attack_ms, 0.0f) * (float)s->rate_hz + 1.0f);
   const float release = 1000.0f / (fmaxf(how->release_ms, 1.0f) * (float)s->rate_hz);
-  const kernel *k = kernel_for(step);
+  const kernel *k = kernel_for(s, step);
   if (how->loop && !v->held && !v->pedalled && v->fall == 0.0f) v->fall = release;
   const float change = v->fall > 0.0f ? -v->fall : rise;
   const float gain = v->gain;

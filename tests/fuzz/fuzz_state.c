@@ -26,6 +26,7 @@ typedef struct {
 } state;
 
 static const LV2_Descriptor *plugins[PLUGINS];
+static LV2_Handle kept[PLUGINS];
 static char *uris[MOST_URIS];
 static size_t uri_count;
 static bool stored; // something of the state was kept
@@ -64,10 +65,9 @@ static void open_plugins(void)
     LV2_Descriptor_Function find = NULL;
     *(void **)&find = dlsym(library, "lv2_descriptor");
     plugins[i] = find(0);
-    // so that every key has its number before the first input
-    LV2_Handle handle = plugins[i]->instantiate(plugins[i], 48000.0, "", features);
-    if (handle == NULL) abort();
-    plugins[i]->cleanup(handle);
+    // it stays, with what instances share, and every key has its number before the first input
+    kept[i] = plugins[i]->instantiate(plugins[i], 48000.0, "", features);
+    if (kept[i] == NULL) abort();
   }
 }
 
