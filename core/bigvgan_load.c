@@ -179,6 +179,8 @@ static void load_stages(bigvgan *b, const loader *l, size_t width)
     for (size_t k = 0; stage->blocks != NULL && k < stage->block_count; k++) {
       loader block = loader_within(l, "resblocks.%zu.", i * stage->block_count + k);
       load_block(b, &block, &stage->blocks[k], width);
+      if (l->parts->status == MW_OK && stage->blocks[k].count != stage->blocks[0].count)
+        loader_fail(l, "residual blocks of different lengths in one stage");
     }
   }
   b->conv_post = load_step(b, l, "activation_post", "conv_post", width, 1, 1);
