@@ -122,9 +122,14 @@ static mw_status make_kernels(void **made, const registry_wish *wish, mw_error *
   return MW_OK;
 }
 
+static void free_kernels(void *set)
+{
+  free(set);
+}
+
 sampler *sampler_new(double rate_hz)
 {
-  const registry_wish wish = {.open = make_kernels, .close = free};
+  const registry_wish wish = {.open = make_kernels, .close = free_kernels};
   void *set;
   sampler *s = calloc(1, sizeof *s);
   if (s == NULL) return NULL;

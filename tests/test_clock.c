@@ -21,6 +21,7 @@
 #include "meanwave.h"
 #include "report.h"
 #include "temp_folder.h"
+#include "tone.h"
 #include "whole_file.h"
 
 enum { RATE_HZ = 44100, FRAMES = 4 * RATE_HZ, LEAST_JUMP = 3000 };
@@ -36,8 +37,7 @@ static int make_recording(void **state)
   if (!temp_folder_make(folder)) return -1;
   snprintf(recording, sizeof recording, "%s/in.wav", folder);
   snprintf(said, sizeof said, "%s/said", folder);
-  for (size_t i = 0; i < FRAMES; i++)
-    tone[i] = 0.3f * sinf(0.02f * (float)i + 3.0f * sinf(0.0003f * (float)i));
+  tone_make(tone, FRAMES);
   const mw_sound sound = {tone, FRAMES, RATE_HZ};
   return mw_sound_save(&sound, recording, true, NULL) == MW_OK ? 0 : -1;
 }

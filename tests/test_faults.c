@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Files that go away, grow shorter or cannot be written while a model is in use: docs/faults.md.
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,6 +13,7 @@
 
 #include "meanwave.h"
 #include "temp_folder.h"
+#include "tone.h"
 #include "whole_file.h"
 
 enum { RATE_HZ = 16000, FRAMES = 2 * RATE_HZ };
@@ -48,8 +48,7 @@ static int open_copy(void **state)
   if (!temp_folder_make(folder)) return -1;
   snprintf(model_path, sizeof model_path, "%s/model.safetensors", folder);
   snprintf(recording, sizeof recording, "%s/tone.wav", folder);
-  for (size_t i = 0; i < FRAMES; i++)
-    tone[i] = 0.3f * sinf(0.05f * (float)i + 3.0f * sinf(0.001f * (float)i));
+  tone_make(tone, FRAMES);
   const mw_sound sound = {tone, FRAMES, RATE_HZ};
   copy_model();
   if (mw_sound_save(&sound, recording, true, &error) != MW_OK ||

@@ -18,6 +18,7 @@
 #include "kernels.h"
 #include "small_models.h"
 #include "sound_folder.h"
+#include "tone.h"
 #include "voice.h"
 
 #ifdef FAILING_ALLOCATOR
@@ -44,7 +45,7 @@ static int prepare(void **state)
     if (!small_folder_make(&folders[m]) || !small_folder_add(&folders[m], m)) return -1;
   if (!small_folder_add_speaker(&folders[0])) return -1;
   sound_folder_make(sound_folder);
-  for (size_t i = 0; i < FRAMES; i++) tone[i] = 0.3f * sinf(0.05f * (float)i);
+  tone_make(tone, FRAMES);
   snprintf(recording, sizeof recording, "%s/tone.wav", folders[0].path);
   snprintf(made, sizeof made, "%s/made", folders[0].path);
   const mw_sound sound = {tone, FRAMES, RATE_HZ};

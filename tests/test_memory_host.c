@@ -3,7 +3,6 @@
 // The n-th allocation of the program fails, for every n, in each of its verbs that needs no device:
 // it ends with a line that says so, without a crash and without a leak.
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "meanwave.h"
 #include "report.h"
 #include "small_models.h"
+#include "tone.h"
 
 #ifdef FAILING_ALLOCATOR
 
@@ -31,7 +31,7 @@ static int prepare(void **state)
   mw_error error = {""};
   if (!temp_folder_make(folder)) return -1;
   setenv("XDG_CACHE_HOME", "/dev/null/none", 1); // recordings are listened to each time
-  for (size_t i = 0; i < FRAMES; i++) tone[i] = 0.3f * sinf(0.05f * (float)i);
+  tone_make(tone, FRAMES);
   const mw_sound sound = {tone, FRAMES, RATE_HZ};
   mw_status status = MW_OK;
   for (int i = 0; status == MW_OK && i < 2; i++) {

@@ -17,6 +17,7 @@
 #include "json.h"
 #include "small_models.h"
 #include "sound_folder.h"
+#include "tone.h"
 #include "weights_internal.h"
 
 enum { VOICE_1, VOICE_2, SOUND, PUBLISHED_SOUND, VOCODER, OWN_VOICE, BASES };
@@ -97,8 +98,7 @@ static void make_recording(void)
   const mw_sound s = {tone, sizeof tone / sizeof tone[0], RATE_HZ};
   mw_error error = {""};
   snprintf(recording, sizeof recording, "%s/tone.wav", folder);
-  for (size_t i = 0; i < s.frames; i++)
-    tone[i] = 0.3f * sinf(0.05f * (float)i + 3.0f * sinf(0.001f * (float)i));
+  tone_make(tone, s.frames);
   expect(mw_sound_save(&s, recording, true, &error), &error);
 }
 
@@ -300,7 +300,7 @@ static mw_status convert(const mw_voice_model *model, const mw_voice *voice, mw_
   static float sound[FRAMES];
   mw_stream *s = NULL;
   mw_status status = mw_stream_new(&s, model, voice, RATE_HZ, 1, error);
-  for (size_t i = 0; i < FRAMES; i++) sound[i] = 0.3f * sinf(0.05f * (float)i);
+  tone_make(sound, FRAMES);
   if (status == MW_OK) mw_stream_run(s, sound, sound, FRAMES);
   for (size_t i = 0; status == MW_OK && i < FRAMES; i++)
     if (!isfinite(sound[i])) abort();

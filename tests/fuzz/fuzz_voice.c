@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include "small_models.h"
+#include "tone.h"
 #include "voice.h"
 
 enum { RATE_HZ = 16000, FRAMES = RATE_HZ / 2 };
@@ -32,7 +33,7 @@ static void speak(const mw_voice *v)
   static float sound[FRAMES];
   mw_stream *s = NULL;
   if (mw_stream_new(&s, model, v, RATE_HZ, 1, NULL) != MW_OK) abort();
-  for (size_t i = 0; i < FRAMES; i++) sound[i] = 0.3f * sinf(0.05f * (float)i);
+  tone_make(sound, FRAMES);
   mw_stream_run(s, sound, sound, FRAMES);
   for (size_t i = 0; i < FRAMES; i++)
     if (!isfinite(sound[i])) abort();
