@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "folders.h"
+
 struct inventory {
   json *text;
   inventory_item *items;
@@ -90,29 +92,17 @@ void inventory_free(inventory *known)
   free(known);
 }
 
-// Where the inventories lie: told by the environment, installed, or above the program in the source
-// tree.
+// Where the inventories lie: told by the environment, in the source tree, or installed.
 static bool find_folder(char *folder, size_t size)
 {
-  char program[2048];
   const char *models = getenv("MEANWAVE_MODELS");
   if (models != NULL) {
     snprintf(folder, size, "%s/official", models);
     if (access(folder, R_OK) == 0) return true;
   }
+  if (source_folder(folder, size, "models/official")) return true;
   snprintf(folder, size, "%s/models/official", MW_DATA_DIR);
-  if (access(folder, R_OK) == 0) return true;
-  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (length <= 0) return false;
-  program[length] = '\0';
-  for (int up = 0; up < 3; up++) {
-    char *slash = strrchr(program, '/');
-    if (slash == NULL) return false;
-    *slash = '\0';
-    snprintf(folder, size, "%s/models/official", program);
-    if (access(folder, R_OK) == 0) return true;
-  }
-  return false;
+  return access(folder, R_OK) == 0;
 }
 
 mw_status inventory_named(inventory **opened, const char *kind, mw_error *error)

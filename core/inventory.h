@@ -32,7 +32,7 @@ typedef struct {
 typedef struct inventory inventory;
 
 mw_status inventory_open(inventory **opened, const char *path, mw_error *error);
-// models/official/KIND.json of this installation ($MEANWAVE_MODELS first).
+// models/official/KIND.json: in $MEANWAVE_MODELS, the source tree or where it is installed.
 mw_status inventory_named(inventory **opened, const char *kind, mw_error *error);
 void inventory_free(inventory *known);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Where files lie, for the program and the plugins alike: the places of the XDG base directory
-// specification, and $MEANWAVE_MODELS in front of them.
+// specification, and in front of them $MEANWAVE_MODELS or else the source tree.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +54,24 @@ bool data_folder(char *path, size_t size, const char *kind, size_t index)
          fits(snprintf(path, size, "%.*s/meanwave/%s", length, entry, kind), size);
 }
 
+bool source_folder(char *path, size_t size, const char *kind)
+{
+  enum { MOST_LEVELS = 4 }; // build/VARIANT/tests/PROGRAM
+  char program[2048];
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length <= 0) return false;
+  program[length] = '\0';
+  for (int up = 0; up < MOST_LEVELS; up++) {
+    char *slash = strrchr(program, '/');
+    if (slash == NULL) return false;
+    *slash = '\0';
+    // which no other folder has
+    if (fits(snprintf(path, size, "%s/models/official", program), size) && access(path, R_OK) == 0)
+      return fits(snprintf(path, size, "%s/%s", program, kind), size);
+  }
+  return false;
+}
+
 static bool readable(char *path, size_t size, const char *folder, const char *file)
 {
   return fits(snprintf(path, size, "%s/%s", folder, file), size) && access(path, R_OK) == 0;
@@ -70,7 +88,9 @@ static bool find(char *path, size_t size, const char *kind, const char *file)
 
 mw_status mw_find_model(char *path, size_t size, const char *file, mw_error *error)
 {
+  char source[4096];
   const char *chosen = getenv("MEANWAVE_MODELS");
+  if (chosen == NULL && source_folder(source, sizeof source, "models")) chosen = source;
   if (chosen != NULL && readable(path, size, chosen, file)) return MW_OK;
   if (find(path, size, "models", file)) return MW_OK;
   return mw_fail(error, MW_ERROR_MODEL,

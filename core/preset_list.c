@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Where presets lie: $MEANWAVE_PRESETS, then the "presets" folder of each place for data, with all
-// folders below. A name that is in two places is the first one's.
+// Where presets lie: $MEANWAVE_PRESETS or else the source tree's, then the "presets" folder of each
+// place for data, with all folders below. A name that is in two places is the first one's.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,9 @@ static void search(listing *l, const char *folder, int depth)
 static mw_status search_all(listing *l, mw_error *error)
 {
   char folder[PATH_SIZE];
+  char source[PATH_SIZE];
   const char *chosen = getenv("MEANWAVE_PRESETS");
+  if (chosen == NULL && source_folder(source, sizeof source, "presets")) chosen = source;
   if (chosen != NULL) search(l, chosen, 0);
   for (size_t i = 0; data_folder(folder, sizeof folder, "presets", i); i++) search(l, folder, 0);
   return l->out_of_memory ? mw_fail_memory(error, "looking for presets") : MW_OK;

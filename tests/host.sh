@@ -25,6 +25,13 @@ expect 2 "wants a whole number" "$program" bench kernels --repeat=many
 expect 2 "say what goes where" "$program" vocode
 expect 1 "none.wav" "$program" vocode "$work/none.wav" -o "$work/x.wav"
 expect 3 "no vocoder.safetensors" env MEANWAVE_MODELS="$work" HOME="$work" XDG_DATA_HOME="$work" "$program" vocode a -o b.wav
+# right after the build, with nothing told and nothing installed
+bare=(env -u MEANWAVE_MODELS -u MEANWAVE_PRESETS HOME="$work" XDG_DATA_HOME="$work" XDG_DATA_DIRS="$work" "$program")
+expect 0 "" "${bare[@]}" voice list
+holds "birch"
+expect 0 "" "${bare[@]}" presets list
+holds "rain"
+expect 0 "" "${bare[@]}" generate -q --prompt rain --seconds 0.2 -o "$work/bare.wav"
 expect 2 "no size 'huge'" "$program" bench voice --size huge
 expect 2 "no size 'huge': s, l or default" "$program" bench sound --size huge
 expect 2 "--dtype is f32, f16, bf16 or int8" "$program" bench sound --dtype f12

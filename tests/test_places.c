@@ -68,6 +68,20 @@ static void nearer_places_come_first(void **state)
   assert_int_equal(mw_find_model(path, 8, "test.mw", &error), MW_ERROR_MODEL); // no room
 }
 
+// Not told by the environment, this program finds those of the tree that it was built in.
+static void the_source_tree_has_models(void **state)
+{
+  (void)state;
+  char path[512];
+  mw_error error;
+  unsetenv("MEANWAVE_MODELS");
+  if (mw_find_model(path, sizeof path, "voice.safetensors", &error) != MW_OK)
+    fail_msg("%s", error.text);
+  assert_non_null(strstr(path, "/models/voice.safetensors"));
+  set("MEANWAVE_MODELS", "none");
+  assert_int_equal(mw_find_model(path, sizeof path, "voice.safetensors", &error), MW_ERROR_MODEL);
+}
+
 static void add_name(void *context, const char *path)
 {
   char *names = context;
@@ -213,6 +227,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nearer_places_come_first),
+      cmocka_unit_test(the_source_tree_has_models),
       cmocka_unit_test(voice_files_are_listed),
       cmocka_unit_test(the_cache_is_where_xdg_says),
       cmocka_unit_test(equal_wishes_share_one_object),
