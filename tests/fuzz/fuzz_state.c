@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Any bytes as the state that a host restores into a plugin. The first byte chooses the plugin,
-// then come records: number of a key, number of a type, length (two bytes, least first), value.
+// then come records: key and type as numbers of `names`, length (two bytes, least first), value.
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +19,22 @@ enum { PLUGINS = 2, MOST_URIS = 128, PORTS = 24, PORT_BYTES = 1 << 15, FRAMES = 
 
 static const char *const files[PLUGINS] = {"meanwave-sound.lv2/sound.so",
                                            "meanwave-voice.lv2/voice.so"};
+
+static const char *const names[] = {
+    LV2_ATOM__Bool,
+    LV2_ATOM__Chunk,
+    LV2_ATOM__Path,
+    LV2_ATOM__String,
+    "urn:meanwave:sound:prompt",
+    "urn:meanwave:sound:negative",
+    "urn:meanwave:sound:model",
+    "urn:meanwave:sound:clip",
+    "urn:meanwave:sound:clipBytes",
+    "urn:meanwave:sound:clipLoops",
+    "urn:meanwave:voice:file",
+    "urn:meanwave:voice:model",
+    "urn:meanwave:voice:fileHash",
+};
 
 typedef struct {
   const uint8_t *bytes;
@@ -65,10 +81,15 @@ static void open_plugins(void)
     LV2_Descriptor_Function find = NULL;
     *(void **)&find = dlsym(library, "lv2_descriptor");
     plugins[i] = find(0);
-    // it stays, with what instances share, and every key has its number before the first input
+    // it stays, with what instances share
     kept[i] = plugins[i]->instantiate(plugins[i], 48000.0, "", features);
     if (kept[i] == NULL) abort();
   }
+}
+
+static LV2_URID number(uint8_t byte)
+{
+  return map_uri(NULL, names[byte % (sizeof names / sizeof names[0])]);
 }
 
 static const void *retrieve(LV2_State_Handle handle, uint32_t key, size_t *size, uint32_t *type,
@@ -80,8 +101,8 @@ static const void *retrieve(LV2_State_Handle handle, uint32_t key, size_t *size,
     const uint8_t *record = s->bytes + at;
     size_t length = (size_t)record[2] | (size_t)record[3] << 8;
     if (length > s->size - at - 4) length = s->size - at - 4;
-    if (1 + record[0] % uri_count == key) {
-      *type = 1 + record[1] % (uint32_t)uri_count;
+    if (number(record[0]) == key) {
+      *type = number(record[1]);
       *size = length;
       return record + 4;
     }
@@ -95,10 +116,8 @@ static LV2_State_Status store(LV2_State_Handle handle, uint32_t key, const void 
 {
   (void)handle;
   (void)flags;
-  stored = true;
   if (key == 0 || key > uri_count || type == 0 || type > uri_count || value == NULL) abort();
-  volatile char sum = 0;
-  for (size_t i = 0; i < size; i++) sum = (char)(sum ^ ((const char *)value)[i]);
+  for (size_t i = 0; i < size; i++) stored = stored || ((const char *)value)[i] != 0;
   return LV2_STATE_SUCCESS;
 }
 
