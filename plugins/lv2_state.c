@@ -60,13 +60,16 @@ void side_store(const side_state *st, LV2_URID key, LV2_URID type, const void *v
 
 void side_store_text(const side_state *st, LV2_URID key, const char *text)
 {
-  if (text[0] != '\0') side_store(st, key, st->host->atom_String, text, strlen(text) + 1);
+  side_store(st, key, st->host->atom_String, text, strlen(text) + 1);
 }
 
 void side_store_path(const side_state *st, LV2_URID key, const char *absolute)
 {
   char path[SIDE_PATH_SIZE];
-  if (absolute[0] == '\0') return;
+  if (absolute[0] == '\0') { // a text: lilv takes an empty path for one to the state itself
+    side_store_text(st, key, "");
+    return;
+  }
   if (st->map != NULL) {
     if (!take_path(st, st->map->abstract_path(st->map->handle, absolute), path)) return;
     absolute = path;
@@ -88,12 +91,14 @@ const void *side_retrieve(const side_state *st, LV2_URID key, LV2_URID type, siz
   return value != NULL && found == type ? value : NULL;
 }
 
-// Text that may lack its NUL.
+// Text that may lack its NUL. A path comes as a text where Carla stored it over an empty one, for
+// it keeps the type.
 static void retrieve_string(const side_state *st, LV2_URID key, LV2_URID type, char *text,
                             size_t size)
 {
   size_t length;
   const char *value = side_retrieve(st, key, type, &length);
+  if (value == NULL) value = side_retrieve(st, key, st->host->atom_String, &length);
   text[0] = '\0';
   if (value != NULL) length = strnlen(value, length);
   if (value == NULL || length >= size) return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A call to save or restore, and what goes through it: texts, paths, bytes. What is "" is not
-// stored, and what is missing is "". Not real time.
+// A call to save or restore, and what goes through it: texts, paths, bytes. What is missing is "",
+// and "" is stored all the same: Carla keeps what nothing is stored over. Not real time.
 #ifndef MEANWAVE_LV2_STATE_H
 #define MEANWAVE_LV2_STATE_H
 

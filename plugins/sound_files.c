@@ -2,6 +2,7 @@
 #include "sound_files.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ mw_status files_read_words(sound_words *words, mw_error *error)
 
 // ---- The clip of a state ----
 
-// A clip inside the state: its rate, then its samples, 32 bits each, least byte first.
+// A clip inside the state, or none: its rate, then its samples, 32 bits each, least byte first.
 static void store_inside(const side_state *st, const sound_keys *keys, const mw_sound *sound)
 {
   size_t bytes = (sound->frames + 1) * 4;
@@ -65,18 +66,32 @@ static void store_inside(const side_state *st, const sound_keys *keys, const mw_
     if (i > 0) memcpy(&word, &sound->samples[i - 1], sizeof word);
     for (int k = 0; k < 4; k++) packed[4 * i + (size_t)k] = (unsigned char)(word >> (8 * k));
   }
+  side_store_path(st, keys->clip, "");
   side_store(st, keys->clip_bytes, st->host->atom_Chunk, packed, bytes);
   free(packed);
+}
+
+// Carla has one folder for all projects that lie beside each other, so that clips of one name would
+// take each other's place: another clip has another name.
+static void name_file(const mw_sound *sound, char *name, size_t size)
+{
+  uint64_t hash = 0xcbf29ce484222325; // FNV-1a
+  const unsigned char *bytes = (const unsigned char *)sound->samples;
+  for (size_t i = 0; i < sound->frames * sizeof(float); i++)
+    hash = (hash ^ bytes[i]) * 0x100000001b3;
+  snprintf(name, size, "clip-%016" PRIx64 ".wav", hash);
 }
 
 void files_store_clip(const side_state *st, const sound_keys *keys, const mw_sound *sound,
                       bool loops)
 {
   char path[SIDE_PATH_SIZE];
+  char name[32];
   const int32_t loops_value = loops;
   mw_error error;
   side_store(st, keys->clip_loops, st->host->atom_Bool, &loops_value, sizeof loops_value);
-  if (!side_make_path(st, "clip.wav", path)) {
+  name_file(sound, name, sizeof name);
+  if (sound->frames == 0 || !side_make_path(st, name, path)) {
     store_inside(st, keys, sound);
   } else if (mw_sound_save(sound, path, true, &error) == MW_OK) {
     side_store_path(st, keys->clip, path);

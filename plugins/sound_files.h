@@ -10,7 +10,8 @@
 // The words of words->file: a preset, or a text with a prompt alone.
 mw_status files_read_words(sound_words *words, mw_error *error);
 
-// The clip goes into a file of the state, where the host keeps none into the state itself.
+// The clip goes into a file of the state, where the host keeps none into the state itself. One
+// without frames is none.
 void files_store_clip(const side_state *st, const sound_keys *keys, const mw_sound *sound,
                       bool loops);
 // Empty when there is none.

@@ -361,7 +361,8 @@ LV2_State_Status work_save(sound_work *w, const side_state *st)
   side_store_text(st, w->keys.prompt, words->prompt);
   side_store_text(st, w->keys.negative, words->negative);
   side_store_path(st, w->keys.model, words->model);
-  if (clip != NULL) files_store_clip(st, &w->keys, clip_sound(clip), loops);
+  const mw_sound none = {0};
+  files_store_clip(st, &w->keys, clip != NULL ? clip_sound(clip) : &none, loops);
   clip_give_back(clip);
   free(words);
   return LV2_STATE_SUCCESS;

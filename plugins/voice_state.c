@@ -20,7 +20,7 @@ LV2_State_Status voice_save(void *plugin, const side_state *st)
   side_store_path(st, p->model, kept->model);
   // a file that is gone keeps the hash it had
   if (kept->file[0] != '\0') mw_file_hash(kept->file, hash, NULL);
-  if (kept->file[0] != '\0') side_store_text(st, p->file_hash, hash);
+  side_store_text(st, p->file_hash, kept->file[0] != '\0' ? hash : "");
   free(kept);
   return LV2_STATE_SUCCESS;
 }

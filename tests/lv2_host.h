@@ -65,6 +65,9 @@ void host_load_preset(lv2_host *h, const char *uri);
 // A host without path features, through a table of its own.
 typedef struct host_table host_table;
 host_table *host_save_plain(lv2_host *h);
+// As Carla does it: what nothing is stored over stays in the table, a key keeps its first type, and
+// a file goes into `folder` under the name that is asked for.
+void host_save_over(lv2_host *h, host_table *table, const char *folder);
 void host_restore_plain(lv2_host *h, const host_table *table);
 // A state of one text.
 host_table *host_table_of(const char *key, const char *type, const char *text);

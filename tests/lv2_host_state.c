@@ -64,6 +64,7 @@ void host_load_preset(lv2_host *h, const char *uri)
 }
 
 struct host_table {
+  char folder[512]; // of files; "": none
   size_t count;
   struct {
     LV2_URID key;
@@ -77,13 +78,21 @@ static LV2_State_Status store(LV2_State_Handle handle, uint32_t key, const void 
                               uint32_t type, uint32_t flags)
 {
   host_table *t = handle;
-  assert_true(t->count < 32);
+  size_t row = 0;
+  assert_true(size > 0);
   assert_true(flags & LV2_STATE_IS_POD);
-  t->rows[t->count].key = key;
-  t->rows[t->count].type = type;
-  t->rows[t->count].size = size;
-  t->rows[t->count].value = malloc(size + 1);
-  memcpy(t->rows[t->count++].value, value, size);
+  while (row < t->count && t->rows[row].key != key) row++;
+  assert_true(row < 32);
+  if (row == t->count) {
+    t->rows[row].key = key;
+    t->rows[row].type = type;
+    t->count++;
+  } else {
+    free(t->rows[row].value);
+  }
+  t->rows[row].size = size;
+  t->rows[row].value = malloc(size + 1);
+  memcpy(t->rows[row].value, value, size);
   return LV2_STATE_SUCCESS;
 }
 
@@ -109,20 +118,54 @@ static const LV2_State_Interface *state_of(const lv2_host *h)
   return state;
 }
 
+// ---- A table's folder ----
+
+static char *path_in_folder(void *table, const char *name)
+{
+  const host_table *t = table;
+  char *path = malloc(600);
+  snprintf(path, 600, "%s%s%s", name[0] == '/' ? "" : t->folder, name[0] == '/' ? "" : "/", name);
+  return path;
+}
+
+static char *name_in_folder(LV2_State_Map_Path_Handle table, const char *path)
+{
+  const host_table *t = table;
+  size_t length = strlen(t->folder);
+  return strdup(strncmp(path, t->folder, length) == 0 ? path + length + 1 : path);
+}
+
+static void save_or_restore(lv2_host *h, host_table *t, bool saves)
+{
+  LV2_State_Make_Path make = {t, path_in_folder};
+  LV2_State_Map_Path map = {t, name_in_folder, path_in_folder};
+  const LV2_Feature make_feature = {LV2_STATE__makePath, &make};
+  const LV2_Feature map_feature = {LV2_STATE__mapPath, &map};
+  const LV2_Feature *with_folder[] = {&make_feature, &map_feature, NULL};
+  const LV2_Feature *const *features = t->folder[0] != '\0' ? with_folder : &with_folder[2];
+  LV2_Handle handle = lilv_instance_get_handle(h->instance);
+  if (saves)
+    assert_int_equal(state_of(h)->save(handle, store, t, 0, features), LV2_STATE_SUCCESS);
+  else
+    state_of(h)->restore(handle, retrieve, t, 0, features);
+}
+
 host_table *host_save_plain(lv2_host *h)
 {
-  static const LV2_Feature *const none[] = {NULL};
   host_table *t = calloc(1, sizeof *t);
-  LV2_Handle handle = lilv_instance_get_handle(h->instance);
-  assert_int_equal(state_of(h)->save(handle, store, t, 0, none), LV2_STATE_SUCCESS);
+  save_or_restore(h, t, true);
   return t;
+}
+
+void host_save_over(lv2_host *h, host_table *table, const char *folder)
+{
+  snprintf(table->folder, sizeof table->folder, "%s", folder);
+  save_or_restore(h, table, true);
 }
 
 void host_restore_plain(lv2_host *h, const host_table *table)
 {
-  static const LV2_Feature *const none[] = {NULL};
-  LV2_Handle handle = lilv_instance_get_handle(h->instance);
-  state_of(h)->restore(handle, retrieve, (LV2_State_Handle)table, 0, none);
+  save_or_restore(h, (host_table *)table, false);
 }
 
 host_table *host_table_of(const char *key, const char *type, const char *text)

@@ -151,13 +151,13 @@ static void the_state_holds_the_sound_itself(void **state)
   char session[128];
   snprintf(session, sizeof session, "%s/session", sound_home);
   lv2_host *h = sound_open(HOST_EVERYTHING);
-  host_table *empty = host_save_plain(h);
+  host_table *empty = host_table_of("urn:nobody:knows", STRING, "");
   host_send_text(h, PROMPT_KEY, STRING, "dog barks");
   sound_settle(h);
   sound_play(h, 60, reference);
   LilvState *saved = host_save(h, session);
   host_table *plain = host_save_plain(h);
-  assert_null(host_table_text(plain, CLIP_KEY));
+  assert_string_equal(host_table_text(plain, CLIP_KEY), "");
   host_close(h);
   for (int kind = 0; kind < 4; kind++) { // files and none, before activate and while it runs
     h = host_open(SOUND, RATE, kind == 1 ? 0 : HOST_EVERYTHING, LONGEST);
@@ -204,6 +204,63 @@ static void the_state_holds_the_sound_itself(void **state)
   lilv_state_free(saved);
   host_table_free(plain);
   host_table_free(empty);
+}
+
+// Carla keeps in a state what nothing is stored over.
+static void nothing_of_an_older_state_stays(void **state)
+{
+  (void)state;
+  lv2_host *h = sound_open(HOST_EVERYTHING);
+  host_table *new = host_table_of("urn:nobody:knows", STRING, "");
+  for (int with_files = 0; with_files < 2; with_files++) {
+    host_send_text(h, MODEL_KEY, PATH, sound_model);
+    host_send_text(h, NEGATIVE_KEY, STRING, "rain");
+    host_send_text(h, PROMPT_KEY, STRING, "dog barks");
+    sound_settle(h);
+    host_table *kept = host_save_plain(h);
+    if (with_files) host_save_over(h, kept, sound_home);
+    host_restore_plain(h, new);
+    sound_settle(h);
+    host_save_over(h, kept, with_files ? sound_home : "");
+    host_restore_plain(h, kept);
+    sound_settle(h);
+    assert_int_equal(host_value(h, "status"), EMPTY);
+    assert_string_equal(host_told(h, PROMPT_KEY), "");
+    assert_string_equal(host_told(h, NEGATIVE_KEY), "");
+    assert_string_equal(host_told(h, MODEL_KEY), "");
+    assert_string_equal(host_logged(h), "");
+    host_table_free(kept);
+  }
+  host_close(h);
+  host_table_free(new);
+}
+
+// Carla has one folder for the files of all projects that lie beside each other.
+static void states_with_one_folder_keep_their_sounds(void **state)
+{
+  (void)state;
+  static const char *const prompts[2] = {"dog barks", "rain on a tin roof"};
+  static float made[2][2][FRAMES];
+  host_table *kept[2];
+  lv2_host *h = sound_open(HOST_EVERYTHING);
+  for (int i = 0; i < 2; i++) {
+    kept[i] = host_table_of("urn:nobody:knows", STRING, "");
+    host_save_over(h, kept[i], sound_home); // the first has no sound yet
+    host_send_text(h, PROMPT_KEY, STRING, prompts[i]);
+    sound_settle(h);
+    sound_play(h, 60, made[i]);
+    host_save_over(h, kept[i], sound_home);
+  }
+  assert_memory_not_equal(made[0], made[1], sizeof made[0]);
+  for (int i = 0; i < 2; i++) {
+    host_restore_plain(h, kept[i]);
+    sound_settle(h);
+    assert_string_equal(host_told(h, PROMPT_KEY), prompts[i]);
+    sound_play(h, 60, out);
+    assert_memory_equal(out, made[i], sizeof out);
+    host_table_free(kept[i]);
+  }
+  host_close(h);
 }
 
 static void write_file(const char *path, const char *text)
@@ -286,7 +343,7 @@ static void a_negative_prompt_has_its_say_with_guidance(void **state)
   host_send_text(h, NEGATIVE_KEY, STRING, "rain");
   sound_settle(h);
   host_table *with = host_save_plain(h);
-  assert_null(host_table_text(without, NEGATIVE_KEY));
+  assert_string_equal(host_table_text(without, NEGATIVE_KEY), "");
   assert_string_equal(host_table_text(with, NEGATIVE_KEY), "rain");
   host_restore_plain(h, without);
   sound_settle(h);
@@ -418,6 +475,8 @@ int main(void)
       cmocka_unit_test(changes_generate_by_themselves_unless_told_not_to),
       cmocka_unit_test(a_cancelled_generation_leaves_the_sound),
       cmocka_unit_test(the_state_holds_the_sound_itself),
+      cmocka_unit_test(nothing_of_an_older_state_stays),
+      cmocka_unit_test(states_with_one_folder_keep_their_sounds),
       cmocka_unit_test(prompts_come_from_files),
       cmocka_unit_test(a_negative_prompt_has_its_say_with_guidance),
       cmocka_unit_test(the_clip_goes_to_a_file_and_shows_its_shape),

@@ -190,9 +190,7 @@ static void the_state_brings_the_voice_back(void **state)
   host_set(h, "pitch", 0.0f);
   host_set(h, "gain", -3.0f);
   settle(h);
-  lv2_host *fresh = host_open(MONO, RATE, 0, 64);
-  host_table *empty = host_save_plain(fresh);
-  host_close(fresh);
+  host_table *empty = host_table_of("urn:nobody:knows", STRING, "");
   LilvState *saved = host_save(h, session);
   host_table *plain = host_save_plain(h);
   host_close(h);
@@ -216,6 +214,14 @@ static void the_state_brings_the_voice_back(void **state)
     settle(h);
     assert_string_equal(host_told(h, FILE_KEY), "");
     sounds_like(h, 1.0f);
+    // so does one that Carla saves over another, for it keeps what nothing is stored over
+    host_table *over = host_table_of(FILE_KEY, PATH, path);
+    host_save_over(h, over, "");
+    host_restore_plain(h, over);
+    settle(h);
+    assert_string_equal(host_told(h, FILE_KEY), "");
+    sounds_like(h, 1.0f);
+    host_table_free(over);
     host_close(h);
   }
 
