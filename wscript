@@ -393,7 +393,7 @@ def threads(ctx):
 # Of the tests' own malloc, which notes what an audio thread calls, it takes the place too.
 VALGRIND = ["valgrind", "-q", "--soname-synonyms=somalloc=NONE", "--fair-sched=yes", "--leak-check=full",
             "--errors-for-leak-kinds=definite", "--error-exitcode=9"]
-IN_VALGRIND = ("plugin_notify", "plugin_paths", "plugin_sampler", "plugin_voice")
+IN_VALGRIND = ("plugin_notify", "plugin_paths", "plugin_sampler", "plugin_sound", "plugin_voice")
 
 
 def valgrind(ctx):
