@@ -58,6 +58,7 @@ bool side_init(lv2_side *s, double rate_hz, const LV2_Feature *const *features)
   s->log_Error = side_urid(s, LV2_LOG__Error);
   s->log_Note = side_urid(s, LV2_LOG__Note);
   s->midi_MidiEvent = side_urid(s, LV2_MIDI__MidiEvent);
+  s->state_StateChanged = side_urid(s, LV2_STATE__StateChanged);
   s->block_frames = planned_block(s, side_feature(features, LV2_OPTIONS__options));
   return true;
 }
@@ -204,6 +205,21 @@ static void tell(lv2_side *s, side_property *p)
   p->due = false;
 }
 
+void side_changed(lv2_side *s)
+{
+  s->changed = true;
+}
+
+static void tell_changed(lv2_side *s)
+{
+  LV2_Atom_Forge_Frame frame;
+  if (!s->changed || !fits(&s->forge, 0)) return;
+  lv2_atom_forge_frame_time(&s->forge, 0);
+  lv2_atom_forge_object(&s->forge, &frame, 0, s->state_StateChanged);
+  lv2_atom_forge_pop(&s->forge, &frame);
+  s->changed = false;
+}
+
 void side_tell(lv2_side *s, LV2_Atom_Sequence *notify)
 {
   LV2_Atom_Forge_Frame frame;
@@ -212,6 +228,7 @@ void side_tell(lv2_side *s, LV2_Atom_Sequence *notify)
   lv2_atom_forge_sequence_head(&s->forge, &frame, 0);
   for (size_t i = 0; i < s->property_count; i++)
     if (s->properties[i].due) tell(s, &s->properties[i]);
+  tell_changed(s);
   lv2_atom_forge_pop(&s->forge, &frame);
 }
 

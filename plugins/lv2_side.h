@@ -58,6 +58,7 @@ typedef struct {
   void *ports[SIDE_PORTS];
   side_property properties[SIDE_PROPERTIES];
   size_t property_count;
+  bool changed;         // the host is to be told that the state is another
   LV2_Atom_Forge forge; // into the notify port
 
   // set by the plugin
@@ -76,6 +77,7 @@ typedef struct {
   LV2_URID log_Error;
   LV2_URID log_Note;
   LV2_URID midi_MidiEvent;
+  LV2_URID state_StateChanged;
 } lv2_side;
 
 // False when the host has no urid:map or a rate that is none. Not real time.
@@ -107,6 +109,8 @@ LV2_URID side_add_value(lv2_side *s, const char *uri, LV2_URID type, const void 
 void side_announce(lv2_side *s);          // all writable ones
 void side_due(lv2_side *s, LV2_URID key); // this one, as if it had changed
 void side_set_text(lv2_side *s, LV2_URID key, const char *text);
+// The state has changed by something that hosts do not know of: a session has to be saved anew.
+void side_changed(lv2_side *s);
 // Writes what is due as patch:Set into a notify port, or no port; what does not fit stays due.
 void side_tell(lv2_side *s, LV2_Atom_Sequence *notify);
 

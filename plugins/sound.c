@@ -234,6 +234,7 @@ static void read_message(sound_plugin *p, const LV2_Atom *atom)
   } else {
     p->unkept = true;
     if (m.property == keys->model) p->unlooked = p->looks;
+    side_changed(&p->host);
     change(p);
   }
 }
@@ -339,6 +340,7 @@ static void take_news(sound_plugin *p)
     return;
   }
   bool brings_clip = n->kind == NEWS_STATE || (n->kind == NEWS_MADE && n->status == SOUND_READY);
+  if (n->kind != NEWS_STATE && n->status == SOUND_READY) side_changed(&p->host);
   if (brings_clip || n->status != SOUND_READY) p->status = n->status;
   side_set_text(&p->host, p->keys.message, n->message);
   if (n->kind != NEWS_MADE) take_words(p, &n->words);

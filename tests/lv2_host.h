@@ -47,6 +47,7 @@ const char *host_told(const lv2_host *h, const char *property);
 // A vector of floats instead; NULL when none of so many was told.
 const float *host_told_floats(const lv2_host *h, const char *property, size_t count);
 size_t host_told_count(const lv2_host *h);  // so far, of all properties
+size_t host_changes(const lv2_host *h);     // how often it said that its state is another
 const char *host_logged(const lv2_host *h); // the last line of log, "" when none
 
 // One run. in, out [ports][frames]; `in_place`: one buffer is both. Real time unless the plugin's

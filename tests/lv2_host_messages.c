@@ -10,6 +10,7 @@
 #include <lv2/atom/util.h>
 #include <lv2/midi/midi.h>
 #include <lv2/patch/patch.h>
+#include <lv2/state/state.h>
 
 static void begin_set(lv2_host *h, LV2_Atom_Forge_Frame *frame, const char *property)
 {
@@ -115,8 +116,10 @@ void hear_all(lv2_host *h, const LV2_Atom_Sequence *notify, size_t capacity)
     assert_true(lv2_atom_sequence_is_end(&notify->body, notify->atom.size, event) == false);
     if (h->listener != NULL) h->listener(h->listener_context, &event->body);
     if (event->body.type != urid_of(LV2_ATOM__Object)) continue;
-    lv2_atom_object_get((const LV2_Atom_Object *)&event->body, urid_of(LV2_PATCH__property),
-                        &property, urid_of(LV2_PATCH__value), &value, 0);
+    const LV2_Atom_Object *object = (const LV2_Atom_Object *)&event->body;
+    if (object->body.otype == urid_of(LV2_STATE__StateChanged)) h->changes++;
+    lv2_atom_object_get(object, urid_of(LV2_PATCH__property), &property, urid_of(LV2_PATCH__value),
+                        &value, 0);
     if (property != NULL && value != NULL) hear(h, property, value);
   }
 }
@@ -143,6 +146,11 @@ const float *host_told_floats(const lv2_host *h, const char *property, size_t co
 size_t host_told_count(const lv2_host *h)
 {
   return h->told_count;
+}
+
+size_t host_changes(const lv2_host *h)
+{
+  return h->changes;
 }
 
 const char *host_logged(const lv2_host *h)

@@ -70,6 +70,7 @@ struct lv2_host {
   unsigned char inbox[LONGEST_TEXT * 2]; // events for the next run
   told tells[MOST_TOLD];
   size_t told_count;
+  size_t changes;
   void (*listener)(void *context, const LV2_Atom *atom); // to all it writes to its notify port
   void *listener_context;
   char logged[1024];

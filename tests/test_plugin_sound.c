@@ -57,8 +57,13 @@ static void words_become_a_sound_on_the_keys(void **state)
   mw_sound wanted = made_by_core("rain on a tin roof", 7, 0.3);
   for (int with_worker = 0; with_worker < 2; with_worker++) {
     lv2_host *h = sound_open(with_worker ? HOST_EVERYTHING : 0);
+    sound_run(h, out, 64, 64);
+    size_t changes = host_changes(h);
     host_send_text(h, PROMPT_KEY, STRING, "rain on a tin roof");
+    sound_run(h, out, 64, 64);
+    assert_int_equal(host_changes(h), changes + 1); // the words,
     sound_settle(h);
+    assert_int_equal(host_changes(h), changes + 2); // and the sound
     assert_int_equal(host_value(h, "status"), READY);
     assert_string_equal(host_told(h, PROMPT_KEY), "rain on a tin roof");
     assert_null(host_told(h, MESSAGE_KEY)); // it never changed; asked for by name it is told
@@ -179,6 +184,7 @@ static void the_state_holds_the_sound_itself(void **state)
     assert_string_not_equal(host_told(h, MODEL_KEY), ""); // lilv links to it from the session
     sound_play(h, 60, out);
     assert_memory_equal(out[0], reference[0], sizeof out[0]);
+    assert_int_equal(host_changes(h), 0); // a session that is only opened is as it was
     // a state without a sound takes it away
     host_restore_plain(h, empty);
     sound_run(h, out, 9600, 1000);
