@@ -345,7 +345,7 @@ def test_jobs(ctx, variant=""):
 
 
 # Sound servers and hosts that play in real time: nothing runs beside these.
-TIMED = ("ardour.sh", "carla.sh", "jalv.sh", "live.sh", "live_pipewire.sh", "live_view.sh")
+TIMED = ("ardour.sh", "ardour_window.sh", "carla.sh", "jalv.sh", "live.sh", "live_pipewire.sh", "live_view.sh")
 
 
 def run_tests(jobs, environment, at_once=2, seconds=TEST_SECONDS):

@@ -62,7 +62,8 @@ if command -v Xvfb > /dev/null && command -v xdotool > /dev/null; then
     [ -s screen ] && break
     sleep 0.1
   done
-  export DISPLAY=:$(cat screen)
+  DISPLAY=:$(cat screen)
+  export DISPLAY
   session window inside
   session window bridged
 else

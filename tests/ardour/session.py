@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Of tests/ardour.sh.
+"""Of tests/ardour.sh and ardour_window.sh.
 
 place SESSION FILE FRAMES   puts a sound file at the beginning of the track "speech"
 equal A B                   B is A in the middle of a stereo track; both are mono float WAV files
@@ -8,6 +8,7 @@ converted A B HEARD PERIOD LATENCY OPTIONS...
                             B is so what `meanwave convert OPTIONS` makes of A. The plugin heard silence before:
                             about HEARD frames, what Ardour takes to come to export, and its pre-roll, so that A
                             begins LATENCY frames before the beginning of a period
+show SESSION                opens the window of Sound on the track "keys" with the session
 """
 import math
 import os
@@ -84,4 +85,16 @@ def converted(path, export, heard, period, latency, *options):
     sys.exit("the export is not what the program makes")
 
 
-{"place": place, "equal": equal, "converted": converted}[sys.argv[1]](*sys.argv[2:])
+def show(session):
+    path = os.path.join(session, "test.ardour")
+    text = open(path).read()
+    route = re.search(r'<Route [^>]*id="(\d+)" name="keys"', text).group(1)
+    plugin = re.search(r'<Processor id="(\d+)" name="Meanwave Sound"', text).group(1)
+    text = re.sub(r"<EngineHints[^>]*/>", "", text)  # else Ardour asks whether another driver is meant
+    window = ('<Window name="P-%s-%s" visible="1" x-off="50" y-off="50" x-size="860" y-size="554" '
+              'custom-ui="1"/>' % (route, plugin))
+    text = text.replace("</Session>", "<Extra><UI>" + window + "</UI></Extra></Session>")
+    open(path, "w").write(text)
+
+
+{"place": place, "equal": equal, "converted": converted, "show": show}[sys.argv[1]](*sys.argv[2:])
