@@ -17,7 +17,12 @@ one half of a recording, and compared with the other half:
               target's recording through the vocoder alone. Two judge: Resemblyzer, which taught the
               model, and supervectors (supervector.py), which did not
   pitch       correlation of log F0 where both are voiced
-  DNSMOS      overall, of the vocoder alone and of the result
+  borders     how much the sharpest place of a chunk stands out of its middle, all chunks laid over each other: a click
+              where chunks join would
+  DNSMOS      overall, of the vocoder alone and of the result; of those whose pitch rises or falls by a third and more
+  foreign     two languages that the model has not seen and English, rendered by festival (festvox-italp16k,
+              festvox-czech-ph): how many phones pocketsphinx hears otherwise than in the original, next to the
+              vocoder alone; two originals that say something else tell what chance is
 """
 import argparse
 import os
@@ -37,6 +42,16 @@ from common.pitch import track
 from voice.supervector import Supervectors
 from voice.train_encoder import edit_distance
 
+CHUNK = 1280  # samples between borders of chunks
+FOREIGN = {"english, to compare": ("kal_diphone", "ascii", (
+    "This morning the sun shines on the hills and the birds are singing in the garden.",
+    "Tomorrow we go to the sea with our friends, if it does not rain, and come home late.")),
+           "italian": ("pc_diphone", "iso-8859-1", (
+    "Questa mattina il sole splende sopra le colline e gli uccelli cantano nel giardino.",
+    "Domani andremo al mare con gli amici, se non piove, e torneremo a casa molto tardi.")),
+           "czech": ("czech_ph", "iso-8859-2", (
+    "Dnes r\u00e1no sv\u00edt\u00ed slunce nad kopci a pt\u00e1ci zp\u00edvaj\u00ed v zahrad\u011b.",
+    "Z\u00edtra pojedeme s p\u0159\u00e1teli k mo\u0159i, pokud nebude pr\u0161et, a vr\u00e1t\u00edme se pozd\u011b."))}
 PRESETS = ("alder", "birch", "cedar", "hazel", "linden", "maple", "rowan", "willow")
 
 
@@ -90,12 +105,22 @@ class Listener:
         self.decoder = self.make(hmm=os.path.join(self.models, "en-us"), lm=path, loglevel="FATAL",
                                  dict=os.path.join(self.models, "cmudict-en-us.dict"))
 
+    @staticmethod
+    def say(decoder, samples):
+        decoder.start_utt()
+        decoder.process_raw(samples.astype("<i2").tobytes(), full_utt=True)
+        decoder.end_utt()
+        found = decoder.hyp()
+        return found.hypstr if found else ""
+
     def hear(self, samples):
-        self.decoder.start_utt()
-        self.decoder.process_raw(samples.astype("<i2").tobytes(), full_utt=True)
-        self.decoder.end_utt()
-        found = self.decoder.hyp()
-        return words_of(found.hypstr) if found else []
+        return words_of(self.say(self.decoder, samples))
+
+    def phones(self, samples):
+        """The phones that it hears, of whatever language."""
+        decoder = self.make(hmm=os.path.join(self.models, "en-us"), loglevel="FATAL", lm=None, dict=None,
+                            allphone=os.path.join(self.models, "en-us-phone.lm.bin"), lw=2.0, beam=1e-20, pbeam=1e-20)
+        return [phone for phone in self.say(decoder, samples).split() if phone not in ("SIL", "+SPN+", "+NSN+")]
 
 
 def speech_of(options, known):
@@ -148,6 +173,22 @@ def pitch_likeness(a, b):
     return np.corrcoef(x[both], y[both])[0, 1] if both.sum() > 20 else np.nan
 
 
+def borders(sounds):
+    """dB: the sharpest of 160 places of a chunk over the middle one, each the mean of the level of second differences."""
+    folded = np.zeros((0, 160))
+    for sound in sounds:
+        x = sound[:len(sound) // CHUNK * CHUNK].astype("f8")
+        sharp = np.abs(np.diff(x, 2, append=[0, 0])).reshape(-1, 160, CHUNK // 160).mean(2)
+        folded = np.concatenate([folded, 20 * np.log10(sharp + 1)])
+    profile = folded.mean(0)
+    return profile.max() - np.median(profile)
+
+
+def median_pitch(samples):
+    octaves, voicing = track(torch.from_numpy(samples.astype("f4") / 32768))
+    return np.median(octaves[voicing > 0.5])
+
+
 class Judge:
     def __init__(self, options):
         self.options = options
@@ -171,10 +212,10 @@ class Judge:
     def path(self, kind, i):
         return os.path.join(self.folder, "%s-%02d.wav" % (kind, i))
 
-    def convert(self, kind, i, voice):
+    def convert(self, kind, i, voice, source=None):
         self.meanwave("convert", "--model", self.options.bundle, "--vocoder", self.options.vocoder,
                       "--steps", str(self.options.steps), "--voice", voice, "--output",
-                      self.path(kind, i), self.path("source", i))
+                      self.path(kind, i), source or self.path("source", i))
         return read(self.path(kind, i))
 
     def errors(self, sounds):
@@ -224,8 +265,15 @@ class Judge:
             return independent(analysis(sound[None] * (0.5 / (sound.abs().max() + 1e-3)))[0].T.numpy())
 
         self.judge_speakers("supervectors", supervector, copies, made)
+        print("borders: recordings %.2f dB, vocoder alone %.2f, converted %.2f" % tuple(map(borders, (sources, through, made))))
         print("DNSMOS: recordings %.2f, vocoder alone %.2f, converted %.2f"
               % (quality(sources), quality(through), quality(made)), flush=True)
+        moved = np.array([median_pitch(self.people[target][0]) - median_pitch(samples)
+                          for samples, target in zip(sources, self.targets)])
+        for title, some in (("up", moved > 0.4), ("down", moved < -0.4)):
+            kept = [sound for sound, one in zip(made, some) if one]
+            print("pitch a third and more %s: %d conversions, DNSMOS %.2f" % (title, len(kept), quality(kept)), flush=True)
+        self.judge_foreign(quality)
         if self.options.presets:
             self.judge_presets(embed)
 
@@ -244,6 +292,23 @@ class Judge:
             print("   %s: %.2f of the way to the target, accepted %.0f %%, nearer to the target %.0f %%"
                   % (kind, way, 100 * accepted, 100 * nearer), flush=True)
 
+    def judge_foreign(self, quality):
+        for language, (voice, encoding, texts) in FOREIGN.items():
+            heard, sounds = [], {"original": [], "vocoder": [], "converted": []}
+            for i, text in enumerate(texts):
+                source, through = (self.path(kind + language, i) for kind in ("source", "vocoder"))
+                subprocess.run(["text2wave", "-eval", "(voice_%s)" % voice, "-F", "16000", "-o", source], check=True,
+                               input=text.encode(encoding))
+                self.meanwave("vocode", "--model", self.options.vocoder, "--output", through, source)
+                ways = read(source), read(through), self.convert(language, i, "cedar", source)
+                for kind, sound in zip(sounds, ways):
+                    sounds[kind].append(sound)
+                heard.append([self.listener.phones(sound) for sound in ways])
+            wrong = [100 * np.mean([edit_distance(of[way], of[0]) / len(of[0]) for of in heard]) for way in (1, 2)]
+            chance = 100 * edit_distance(heard[0][0], heard[1][0]) / len(heard[1][0])
+            print("%s: phones heard otherwise, vocoder alone %.0f %%, converted %.0f %%, chance %.0f %%; DNSMOS %s" % (
+                language, *wrong, chance, ", ".join("%s %.2f" % (kind, quality(some)) for kind, some in sounds.items())), flush=True)
+
     def judge_presets(self, embed):
         vectors = []
         for name in PRESETS:
@@ -251,8 +316,7 @@ class Judge:
             vectors.append(np.mean([embed(s) for s in sounds[:8]], 0))
             hertz = []
             for sound in sounds[:8]:
-                octaves, voicing = track(torch.from_numpy(sound.astype("f4") / 32768))
-                hertz.append(2 ** np.median(octaves[voicing > 0.5]))
+                hertz.append(2 ** median_pitch(sound))
             print("preset %s: words wrong, learners %.1f %%, readers %.1f %%; %.0f Hz"
                   % (name, *self.errors(sounds), np.mean(hertz)), flush=True)
         vectors = np.array(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
