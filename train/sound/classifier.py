@@ -219,17 +219,20 @@ def train(folder, work, fold=None, steps=STEPS, seed=11):
 
 
 @torch.no_grad()
+def scores(ear, clip, among=CONCEPTS):
+    """-> log of how likely each of some concepts is: the mean over parts half of their length apart, each counted by its
+    level"""
+    spectra = analyse(clip)
+    starts = range(0, max(spectra.shape[2] - FRAMES // 2, 1), FRAMES // 2)
+    parts = torch.stack([part(spectra, start) for start in starts])
+    level = torch.softmax(parts[:, 0].mean((1, 2)) * 2, 0)
+    places = [CONCEPTS.index(name) for name in among]
+    return (torch.log_softmax(ear(parts)[:, places], 1) * level[:, None]).sum(0)
+
+
 def hear(ear, clips, among=CONCEPTS):
-    """-> the likeliest concept of each clip among some: by the mean over parts half of their length apart, each counted
-    by its level"""
-    said, places = [], [CONCEPTS.index(name) for name in among]
-    for clip in clips:
-        spectra = analyse(clip)
-        starts = range(0, max(spectra.shape[2] - FRAMES // 2, 1), FRAMES // 2)
-        parts = torch.stack([part(spectra, start) for start in starts])
-        level = torch.softmax(parts[:, 0].mean((1, 2)) * 2, 0)
-        said.append((torch.log_softmax(ear(parts)[:, places], 1) * level[:, None]).sum(0).argmax())
-    return [among[i] for i in said]
+    """-> the likeliest concept of each clip among some"""
+    return [among[scores(ear, clip, among).argmax()] for clip in clips]
 
 
 def main():

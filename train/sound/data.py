@@ -12,8 +12,8 @@ from sound import captions, renderings, synthesis
 
 LONGEST = 10.0  # seconds kept of a clip
 DISTANT_SHARE = 0.35
-SHARES = {"esc10": 0.26, "fx": 0.10, "openclonk": 0.09, "gm": 0.14, "sonicpi": 0.07, "soundfx": 0.03, "ui": 0.03,
-          "rendered": 0.12, "made": 0.10, "mixed": 0.06}
+SHARES = {"esc10": 0.16, "fx": 0.10, "openclonk": 0.09, "gm": 0.17, "sonicpi": 0.06, "soundfx": 0.03, "ui": 0.03,
+          "rendered": 0.21, "made": 0.10, "mixed": 0.05}
 
 
 def real_clips(folder, work):

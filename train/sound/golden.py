@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from common import bundle
 from common.vocos import Vocos
 from sound.text import Vocabulary
-from sound.train import Model, export
+from sound.model import Model, export
 
 SIZES = {"width": 24, "heads": 2, "joint": 1, "fused": 1, "inner": 32}
 TEXT = {"width": 24, "heads": 3, "layers": 2, "rows": 8}

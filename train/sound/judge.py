@@ -24,7 +24,7 @@ from common.vocos import open_vocoder
 from sound import classifier, renderings
 from sound.golden import generate
 from sound.text import Vocabulary
-from sound.train import read_bundle
+from sound.model import read_bundle
 
 ESC_PROMPTS = {"chainsaw": "a chainsaw cutting wood", "clock_tick": "a clock ticking", "crackling_fire": "a crackling fire",
                "crying_baby": "a baby crying", "dog_bark": "a dog barking", "helicopter": "a helicopter flying",
@@ -64,8 +64,7 @@ class Studio:
 
     def __init__(self, path, vocoder, steps):
         self.model, tensors = read_bundle(path)
-        self.vocabulary = Vocabulary(bytes(tensors["text.words"]).decode().split("\n"), tensors["text.vectors"],
-                                     tensors["text.scales"])
+        self.vocabulary = Vocabulary.from_bundle(tensors)
         self.channels = self.model.transformer.latent_mean.numel()
         self.table, self.steps = self.vocabulary.table(), steps
         self.vocoder = open_vocoder(vocoder)

@@ -168,7 +168,6 @@ def arpeggio(h):
     beat, rate = h.beat()
     degrees = np.array([0, 4, 7, 12]) if h.pick("mode", "major", "minor") else np.array([0, 3, 7, 12])
     step = (h.time * rate).astype(int) % 4
-    root, key = h.random.integers(12), "C D E F G A B".split()
     clip = tone(h.pitch(140, 500) * 2.0 ** (degrees[step] / 12), h.time, 8) * np.exp(-beat * 4)
     return clip, "synth_arpeggio", "synth arpeggio; arpeggio; electronic arpeggio; synthesizer arpeggio; an arpeggiated synth"
 

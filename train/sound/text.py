@@ -67,6 +67,10 @@ class Vocabulary:
         return cls([words[i] for i in kept] + list(extra), np.concatenate([vectors[kept], new_vectors]),
                    np.concatenate([scales[kept], new_scales]).astype("f4"))
 
+    @classmethod
+    def from_bundle(cls, tensors):
+        return cls(bytes(tensors["text.words"]).decode().split("\n"), tensors["text.vectors"], tensors["text.scales"])
+
     def ids(self, text, rows):
         """Indices of the known words, at most `rows`; an unknown word is dropped."""
         found = re.findall("[a-z0-9]+", text.lower().encode("ascii", "replace").decode())

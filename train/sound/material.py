@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the transformer learns from: normalised latents of clips, and what the text encoder says of their captions."""
+import os
+
+import numpy as np
+import torch
+
+from sound import captions, data
+
+TILED = ("esc10", "made")
+STRAY = 0.35  # of the captions get up to three words that tell nothing
+
+
+class Latents:
+    """Normalised latents of all clips and random parts of them."""
+
+    def __init__(self, work, described):
+        stored = np.load(os.path.join(work, "sound-latents.npz"))
+        self.mean, self.std = stored["mean"], stored["std"]
+        every = ((stored["latents"] - self.mean) / self.std).astype("f4")
+        self.clips = np.split(every, np.cumsum(stored["lengths"])[:-1])
+        self.silence = ((stored["silence"] - self.mean) / self.std).astype("f4")
+        self.tiled = [row["kind"] in TILED for row in described]
+        self.share = np.cumsum(data.chances(described))
+
+    def draw(self, random, count):
+        return np.minimum(np.searchsorted(self.share, random.random(count)), len(self.clips) - 1)
+
+    def part(self, random, i, length):
+        """[length, channels]: the loudest of three random parts; a short clip again and again or then silence."""
+        clip = self.clips[i]
+        spare = len(clip) - length
+        if spare > 0:
+            starts = [0] + [int(start) for start in random.integers(spare + 1, size=2)]
+            loud = [np.abs(clip[start:start + length] - self.silence).mean() for start in starts]
+            start = starts[int(np.argmax(loud))] if random.random() < 0.6 else 0
+            return clip[start:start + length]
+        if self.tiled[i] and len(clip) > 40:
+            return np.concatenate([clip] * (length // len(clip) + 1))[:length]
+        return np.concatenate([clip, np.repeat(self.silence[None], -spare, 0)])
+
+
+class Material:
+    def __init__(self, latents, described, text, vocabulary, seed):
+        """text: the encoder, which stays as it is"""
+        self.latents, self.described, self.text = latents, described, text
+        self.vocabulary, self.table = vocabulary, vocabulary.table().to(text.pad.device)
+        self.writer = captions.Writer(vocabulary.index, captions.Thesaurus())
+        telling = captions.all_words(described)
+        self.idle = [i for i, word in enumerate(vocabulary.words[:3000]) if word not in telling]
+        self.random = np.random.default_rng(seed)
+
+    def features(self, ids):
+        with torch.no_grad():
+            return self.text(ids, self.table)
+
+    def strayed(self, ids):
+        """The words of a caption, at times with others among them that tell nothing of the sound."""
+        ids, random = list(ids), self.random
+        if random.random() < STRAY:
+            for word in random.choice(self.idle, random.integers(1, 4)):
+                ids.insert(int(random.integers(len(ids) + 1)), int(word))
+        return ids[:len(self.text.position)]
+
+    def batch(self, count, length, dropout):
+        """-> latents [count, length, channels], what the encoder says of their captions (of none, for a share of
+        `dropout`), descriptions"""
+        chosen = self.latents.draw(self.random, count)
+        of = [self.described[i]["of"] for i in chosen]
+        told = self.random.random(count) >= dropout
+        rows = len(self.text.position)
+        ids = [self.strayed(self.vocabulary.ids(self.writer.caption(self.random, some), rows)) if keep else []
+               for some, keep in zip(of, told)]
+        some = np.stack([self.latents.part(self.random, i, length) for i in chosen])
+        return torch.from_numpy(some).to(self.table.device), self.features(ids), of
