@@ -22,19 +22,17 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from sound import classifier
 
 CONCEPTS = {  # of presets that are not named by one
-    "baby": "crying_baby", "toddler": "crying_baby", "dog": "dog_bark", "dog-angry": "dog_bark", "dog-distant": "dog_bark",
-    "puppy": "dog_bark", "sneeze": "sneezing", "clock": "clock_tick", "clock-fast": "clock_tick", "campfire": "crackling_fire",
-    "fire": "crackling_fire", "downpour": "rain", "sea": "sea_waves", "surf": "sea_waves", "waves-gentle": "sea_waves",
-    "thunder-wind": "thunder; wind", "drum-groove": "drum beat", "drums-fast": "drum beat", "drums-slow": "drum beat",
-    "guitar-distorted": "guitar", "hi-hat": "cymbal", "kick-808": "kick", "kick-deep": "kick", "saxophone": "reed",
-    "clarinet": "reed", "square-lead": "lead", "step": "footstep", "strings": "strings; ensemble", "synth-bass": "bass",
-    "vibraphone": "mallets", "waterfall": "rain; sea_waves; static", "beep-high": "beep", "beep-low": "beep",
-    "beeps-fast": "beep", "chime": "bell; beep", "confirmation": "beep", "click": "beep; footstep", "music-box": "mallets",
-    "marimba": "mallets", "organ-church": "organ", "piano-grand": "piano", "trumpet": "brass", "flute": "pipe",
-    "violin": "strings", "guitar-acoustic": "guitar", "choir": "ensemble", "pad-warm": "pad", "crow": "bird",
-    "church-bells": "bell", "glass-breaking": "glass", "door-slam": "door", "siren": "alarm", "crash-cymbal": "cymbal",
-    "banjo": "plucked folk", "koto": "plucked folk", "bass-slap": "bass", "bass-acoustic": "bass", "cello": "strings",
-    "trombone": "brass", "pan-flute": "pipe", "guitar-electric": "guitar", "timpani": "drums", "crickets": "insect"}
+    "baby": "crying_baby", "banjo": "plucked folk", "bass-acoustic": "bass", "beep-high": "beep", "beep-low": "beep",
+    "beeps-fast": "beep", "campfire": "crackling_fire", "choir": "ensemble", "clarinet": "reed",
+    "click": "beep; footstep", "clock": "clock_tick", "clock-fast": "clock_tick", "confirmation": "beep",
+    "crash-cymbal": "cymbal", "dog": "dog_bark", "dog-angry": "dog_bark", "dog-distant": "dog_bark",
+    "door-slam": "door", "downpour": "rain", "drum-groove": "drum beat", "drums-fast": "drum beat",
+    "drums-slow": "drum beat", "fire": "crackling_fire", "flute": "pipe", "guitar-acoustic": "guitar",
+    "guitar-distorted": "guitar", "hi-hat": "cymbal", "kick-808": "kick", "kick-deep": "kick", "piano-grand": "piano",
+    "puppy": "dog_bark", "saxophone": "reed", "sea": "sea_waves", "sneeze": "sneezing", "square-lead": "lead",
+    "step": "footstep", "strings": "strings; ensemble", "surf": "sea_waves", "synth-bass": "bass",
+    "toddler": "crying_baby", "trombone": "brass", "violin": "strings", "waterfall": "rain; sea_waves; static",
+    "waves-gentle": "sea_waves"}
 
 
 def read(path):
