@@ -40,8 +40,9 @@ MW_API const char *mw_libraries(void);
 //
 // Any thread, not real time.
 
-// The path of a model file by its name: in $MEANWAVE_MODELS (when it is not set: in the source
-// tree that the program lies in), the user's data, the installed data, $XDG_DATA_DIRS. When it is nowhere, the error names the places.
+// The path of a model file by its name: in $MEANWAVE_MODELS (when it is not set: in the source tree
+// that the program lies in), the user's data, the installed data, $XDG_DATA_DIRS. When it is
+// nowhere, the error names the places.
 MW_API mw_status mw_find_model(char *path, size_t size, const char *file, mw_error *error);
 // Likewise the path of a voice file in the user's and the installed data.
 MW_API mw_status mw_find_voice(char *path, size_t size, const char *file, mw_error *error);

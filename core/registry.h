@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // One copy of a model in a process, however many use it: known by its files (device, number, size,
-// time of last change) and by what closes it, which is of its kind alone; counted, closed by its last
-// user. So is what needs no file and is the same for all. The lock is held while a model opens, so
-// never call this from an audio thread.
+// time of last change) and by what closes it, which is of its kind alone; counted, closed by its
+// last user. So is what needs no file and is the same for all. The lock is held while a model opens,
+// so never call this from an audio thread.
 #ifndef MEANWAVE_REGISTRY_H
 #define MEANWAVE_REGISTRY_H
 

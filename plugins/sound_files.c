@@ -2,11 +2,12 @@
 #include "sound_files.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "sha256.h"
 
 // The first bytes of a text file, less white space at the end.
 static mw_status read_text(const char *path, char prompt[MW_PROMPT_BYTES], mw_error *error)
@@ -75,11 +76,12 @@ static void store_inside(const side_state *st, const sound_keys *keys, const mw_
 // take each other's place: another clip has another name.
 static void name_file(const mw_sound *sound, char *name, size_t size)
 {
-  uint64_t hash = 0xcbf29ce484222325; // FNV-1a
-  const unsigned char *bytes = (const unsigned char *)sound->samples;
-  for (size_t i = 0; i < sound->frames * sizeof(float); i++)
-    hash = (hash ^ bytes[i]) * 0x100000001b3;
-  snprintf(name, size, "clip-%016" PRIx64 ".wav", hash);
+  char text[SHA256_TEXT];
+  sha256 hash;
+  sha256_start(&hash);
+  sha256_add(&hash, sound->samples, sound->frames * sizeof(float));
+  sha256_finish(&hash, text);
+  snprintf(name, size, "clip-%.16s.wav", text);
 }
 
 void files_store_clip(const side_state *st, const sound_keys *keys, const mw_sound *sound,

@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import wave
 
 import numpy as np
 import torch
@@ -35,17 +34,13 @@ CONCEPTS = {  # of presets that are not named by one
     "waves-gentle": "sea_waves"}
 
 
-def read(path):
-    with wave.open(path) as file:
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype("f4") / 32768
-
-
 def render(options, preset, seed, folder):
-    out, plain = (os.path.join(folder, name) for name in ("out.wav", "plain.wav"))
+    """-> samples"""
+    path = os.path.join(folder, "sound.wav")
     subprocess.run([options.meanwave, "generate", "--yes", "--quiet", "--model", options.model, "--vocoder", options.vocoder,
-                    "--seed", str(seed), "--preset", preset, "--output", out], check=True)
-    subprocess.run(["sox", "-V1", out, "-b", "16", "-e", "signed", plain], check=True)
-    return read(plain)
+                    "--seed", str(seed), "--preset", preset, "--output", path], check=True)
+    raw = subprocess.run(["sox", "-V1", path, "-t", "f32", "-"], check=True, stdout=subprocess.PIPE).stdout
+    return np.frombuffer(raw, "<f4")
 
 
 def main():

@@ -68,7 +68,8 @@ class Courses(nn.Module):
 
     def __init__(self, labels, width=192):
         super().__init__()
-        self.layers = nn.ModuleList(nn.Conv1d(a, width, 5, stride, 2) for a, stride in ((160, 1), (width, 2), (width, 2), (width, 1)))
+        shapes = ((160, 1), (width, 2), (width, 2), (width, 1))
+        self.layers = nn.ModuleList(nn.Conv1d(inside, width, 5, stride, 2) for inside, stride in shapes)
         self.norms = nn.ModuleList(nn.GroupNorm(8, width) for _ in self.layers)
         self.out = nn.Linear(2 * width, labels)
 
@@ -182,7 +183,7 @@ def train(kind, latents, described, concepts, picture, work, seed=5, steps=STEPS
 
 
 class Listening:
-    """What travel makes is to be heard as what it was asked to be: by the classifier, and by a judge that learns along."""
+    """What travel makes is to be heard as what it was asked to be: by the classifiers, and by a judge that learns along."""
 
     def __init__(self, options, mels, described, latents, device):
         _, rows = packs.open_pack(options.packs, options.work, "sounds")
@@ -211,6 +212,7 @@ class Listening:
         real, made = self.picture(real), self.picture(made)
         judged = self.learn(real, made.detach(), condition)
         disturbed = disturb(self.random, made)
-        missed = sum(self.concepts.loss(net(disturbed) / DOUBT, target).mean() for net in self.classifiers) / len(self.classifiers)
+        missed = [self.concepts.loss(net(disturbed) / DOUBT, target).mean() for net in self.classifiers]
+        missed = sum(missed) / len(missed)
         liked = self.judge(made, condition).mean()
         return CLASSIFIED * missed - JUDGED * liked, {"missed": missed.item(), "liked": liked.item(), "judge": judged}
