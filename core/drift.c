@@ -73,17 +73,6 @@ void drift_correct(drift *d, double correction)
   d->step = d->ratio / (1.0 + fmax(-DRIFT_LIMIT, fmin(DRIFT_LIMIT, correction)));
 }
 
-// One order of addition whatever the compiler makes of it.
-static float filtered(const float *x, const float *before, const float *after, float share,
-                      size_t taps)
-{
-  float sum[SINC_LANES] = {0.0f};
-  for (size_t j = 0; j < taps; j += SINC_LANES)
-    for (size_t lane = 0; lane < SINC_LANES; lane++)
-      sum[lane] += x[j + lane] * (before[j + lane] + share * (after[j + lane] - before[j + lane]));
-  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
-}
-
 size_t drift_run(drift *d, const float *in, size_t count, size_t *taken, float *out, size_t room)
 {
   sinc_window *w = &d->window;
@@ -94,8 +83,8 @@ size_t drift_run(drift *d, const float *in, size_t count, size_t *taken, float *
       double place = d->part * PHASES;
       size_t phase = (size_t)place;
       const float *row = d->filter + phase * w->taps;
-      out[written++] =
-          filtered(w->values + w->at, row, row + w->taps, (float)(place - (double)phase), w->taps);
+      out[written++] = sinc_between(w->values + w->at, row, row + w->taps,
+                                    (float)(place - (double)phase), w->taps);
       double next = d->part + d->step;
       w->at += (size_t)next;
       d->part = next - floor(next);

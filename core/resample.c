@@ -10,6 +10,8 @@ enum {
   HALF_LENGTH = 48, // zero crossings on each side at the lower rate: 3 ms at 16 kHz
   LOWEST_HZ = 1000,
   HIGHEST_HZ = 768000,
+  MOST_FILTER = 1 << 18, // values; all usual pairs of rates have fewer
+  ROWS = 1024,           // at equal rates, when what lies between two is blended: 119 dB
 };
 #define CUTOFF 0.9375 // of the lower Nyquist frequency: middle of the transition 0.875 .. 1
 #define BETA 9.62     // Kaiser window: 95 dB
@@ -18,7 +20,8 @@ enum {
 struct resampler {
   size_t up;
   size_t down;
-  float *filter; // [up, window.taps]
+  size_t rows;   // up; fewer when so many would be too large, and one more then: the last's neighbour
+  float *filter; // [rows or rows + 1, window.taps]
   sinc_window window;
   size_t phase;
 };
@@ -46,13 +49,15 @@ mw_status resampler_new(resampler **made, unsigned in_hz, unsigned out_hz, mw_er
   r->down = in_hz / divisor;
   double longer = r->down > r->up ? (double)r->down / (double)r->up : 1.0;
   bool whole = sinc_window_new(&r->window, (size_t)ceil(HALF_LENGTH * longer));
-  r->filter = calloc(r->up * r->window.taps, sizeof(float));
+  r->rows = r->up * r->window.taps <= MOST_FILTER ? r->up : (size_t)ceil(ROWS / longer);
+  size_t made_rows = r->rows == r->up ? r->rows : r->rows + 1;
+  r->filter = calloc(made_rows * r->window.taps, sizeof(float));
   if (!whole || r->filter == NULL) {
     resampler_free(r);
     return mw_fail_memory(error, "making a resampler");
   }
-  for (size_t p = 0; p < r->up; p++)
-    sinc_row(r->filter + p * r->window.taps, r->window.half, (double)p / (double)r->up,
+  for (size_t p = 0; p < made_rows; p++)
+    sinc_row(r->filter + p * r->window.taps, r->window.half, (double)p / (double)r->rows,
              CUTOFF / longer, BETA);
   resampler_reset(r);
   *made = r;
@@ -83,13 +88,14 @@ size_t resampler_length(const resampler *r, size_t count)
   return count / r->down * r->up + (count % r->down * r->up + r->down - 1) / r->down;
 }
 
-// One order of addition whatever the compiler makes of it.
-static float filtered(const float *x, const float *filter, size_t taps)
+static float output(const resampler *r)
 {
-  float sum[SINC_LANES] = {0.0f};
-  for (size_t j = 0; j < taps; j += SINC_LANES)
-    for (size_t lane = 0; lane < SINC_LANES; lane++) sum[lane] += x[j + lane] * filter[j + lane];
-  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+  const sinc_window *w = &r->window;
+  const float *x = w->values + w->at;
+  if (r->rows == r->up) return sinc_filtered(x, r->filter + r->phase * w->taps, w->taps);
+  double place = (double)r->phase / (double)r->up * (double)r->rows;
+  const float *row = r->filter + (size_t)place * w->taps;
+  return sinc_between(x, row, row + w->taps, (float)(place - floor(place)), w->taps);
 }
 
 size_t resampler_run(resampler *r, const float *in, size_t count, size_t *taken, float *out,
@@ -100,7 +106,7 @@ size_t resampler_run(resampler *r, const float *in, size_t count, size_t *taken,
   *taken = 0;
   for (;;) {
     while (written < room && sinc_window_ready(w)) {
-      out[written++] = filtered(w->values + w->at, r->filter + r->phase * w->taps, w->taps);
+      out[written++] = output(r);
       r->phase += r->down;
       w->at += r->phase / r->up;
       r->phase %= r->up;

@@ -38,6 +38,29 @@ void sinc_row(float *row, size_t half, double part, double cutoff, double beta)
   }
 }
 
+static float lanes_sum(const float *sum)
+{
+  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+}
+
+float sinc_filtered(const float *x, const float *row, size_t taps)
+{
+  float sum[SINC_LANES] = {0.0f};
+  for (size_t j = 0; j < taps; j += SINC_LANES)
+    for (size_t lane = 0; lane < SINC_LANES; lane++) sum[lane] += x[j + lane] * row[j + lane];
+  return lanes_sum(sum);
+}
+
+float sinc_between(const float *x, const float *before, const float *after, float share,
+                   size_t taps)
+{
+  float sum[SINC_LANES] = {0.0f};
+  for (size_t j = 0; j < taps; j += SINC_LANES)
+    for (size_t lane = 0; lane < SINC_LANES; lane++)
+      sum[lane] += x[j + lane] * (before[j + lane] + share * (after[j + lane] - before[j + lane]));
+  return lanes_sum(sum);
+}
+
 bool sinc_window_new(sinc_window *w, size_t half)
 {
   *w = (sinc_window){.half = half};

@@ -13,6 +13,12 @@ enum { SINC_LANES = 8 }; // rows are padded with zeros to whole lanes
 // gain at 0 Hz exactly one. `cutoff` is a share of the Nyquist frequency, `beta` Kaiser's.
 void sinc_row(float *row, size_t half, double part, double cutoff, double beta);
 
+// Real time. x [taps] under a row, or under what lies `share` of the way between two rows. One
+// order of addition whatever the compiler makes of it.
+float sinc_filtered(const float *x, const float *row, size_t taps);
+float sinc_between(const float *x, const float *before, const float *after, float share,
+                   size_t taps);
+
 typedef struct {
   float *values; // values[0 .. held)
   size_t capacity;

@@ -40,7 +40,8 @@ static double sine_error(unsigned in_hz, unsigned out_hz, double hz, double want
 
 static const unsigned rates[][2] = {{44100, 16000}, {48000, 16000}, {96000, 16000},
                                     {16000, 44100}, {16000, 48000}, {16000, 192000},
-                                    {8000, 16000},  {16000, 11025}, {22050, 16000}};
+                                    {8000, 16000},  {16000, 11025}, {22050, 16000},
+                                    {44099, 16000}, {16000, 44099}, {767999, 48000}};
 
 // Below 0.875 of the lower Nyquist frequency a sine keeps time and level: that nothing is shifted
 // is part of it.
