@@ -8,23 +8,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "fnv.h"
 #include "weights_internal.h"
 
 enum { ALIGNMENT = 64 };
-
-static uint64_t fnv1a(const char *text)
-{
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (; *text != '\0'; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001B3u;
-  return hash;
-}
 
 void formula_values(formula_rule rule, const char *name, double centre, double amplitude,
                     float *out, size_t count)
 {
   const uint64_t golden = 0x9E3779B97F4A7C15u;
   const uint64_t step = rule == FORMULA_MEANVC ? 1 : golden;
-  uint64_t state = fnv1a(name) + golden;
+  uint64_t state = FNV_START;
+  for (const char *byte = name; *byte != '\0'; byte++) state = fnv_step(state, *byte);
+  state += golden;
   for (size_t i = 0; i < count; i++, state += step) {
     uint64_t z = state;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fnv.h"
+
 bool lexicon_new(lexicon *made, size_t count)
 {
   *made = (lexicon){0};
@@ -21,21 +23,10 @@ void lexicon_free(lexicon *l)
   *l = (lexicon){0};
 }
 
-// FNV-1a
-uint64_t lexicon_hash_start(void)
-{
-  return 0xCBF29CE484222325u;
-}
-
-uint64_t lexicon_hash_step(uint64_t hash, char byte)
-{
-  return (hash ^ (unsigned char)byte) * 0x100000001B3u;
-}
-
 static uint64_t hash_of(const char *bytes, size_t length)
 {
-  uint64_t hash = lexicon_hash_start();
-  for (size_t i = 0; i < length; i++) hash = lexicon_hash_step(hash, bytes[i]);
+  uint64_t hash = FNV_START;
+  for (size_t i = 0; i < length; i++) hash = fnv_step(hash, bytes[i]);
   return hash;
 }
 

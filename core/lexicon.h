@@ -28,9 +28,7 @@ void lexicon_free(lexicon *l);
 bool lexicon_add(lexicon *l, const char *bytes, size_t length, uint32_t value);
 bool lexicon_find(const lexicon *l, const char *bytes, size_t length, uint32_t *value);
 
-// The same with a hash that grows byte by byte: start, one step a byte, look.
-uint64_t lexicon_hash_start(void);
-uint64_t lexicon_hash_step(uint64_t hash, char byte);
+// The same with the hash (fnv.h) of the bytes, which the caller let grow byte by byte.
 bool lexicon_find_hashed(const lexicon *l, uint64_t hash, const char *bytes, size_t length,
                          uint32_t *value);
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fnv.h"
 #include "lexicon.h"
 #include "unicode.h"
 #include "whole_file.h"
@@ -356,12 +357,12 @@ static void find_best(const pieces *p, const char *text, size_t length, step *st
   for (size_t i = 0, first; i < length; i++) {
     if (steps[i].score == -DBL_MAX) continue;
     bool single = false;
-    uint64_t hash = lexicon_hash_start();
+    uint64_t hash = FNV_START;
     utf8_next(text + i, length - i, &first);
     for (size_t end = i, bytes; end < length && end - i < p->longest;) {
       uint32_t id;
       utf8_next(text + end, length - end, &bytes);
-      for (size_t b = 0; b < bytes; b++) hash = lexicon_hash_step(hash, text[end + b]);
+      for (size_t b = 0; b < bytes; b++) hash = fnv_step(hash, text[end + b]);
       end += bytes;
       if (!lexicon_find_hashed(&p->normal, hash, text + i, end - i, &id)) continue;
       single = single || end - i == first;

@@ -208,17 +208,22 @@ static void read_file(sound_work *w, const sound_words *words)
 static void save_clip(sound_work *w, const char *path)
 {
   mw_error error = {"there is no sound to save"};
+  bool saved = false;
   pthread_mutex_lock(&w->mutex);
   sound_clip *clip = clip_share(w->clip);
   pthread_mutex_unlock(&w->mutex);
-  bool named = strcmp(path, "-") != 0; // that would be the host's standard output
-  if (!named) snprintf(error.text, sizeof error.text, "-: not a file");
-  if (!named || clip == NULL || mw_sound_save(clip_sound(clip), path, false, &error) != MW_OK) {
-    tell_failure(w, NEWS_SAVED, SOUND_FAILED, error.text);
-  } else {
+  if (strcmp(path, "-") == 0) // that would be the host's standard output
+    snprintf(error.text, sizeof error.text, "-: not a file");
+  else if (access(path, F_OK) == 0)
+    snprintf(error.text, sizeof error.text, "%.200s exists already: choose another name", path);
+  else if (clip != NULL)
+    saved = mw_sound_save(clip_sound(clip), path, false, &error) == MW_OK;
+  if (saved) {
     sound_news *n = news_new(NEWS_SAVED, SOUND_READY, "");
     if (n != NULL) snprintf(n->saved, sizeof n->saved, "%s", path);
     tell(w, n);
+  } else {
+    tell_failure(w, NEWS_SAVED, SOUND_FAILED, error.text);
   }
   clip_give_back(clip);
 }

@@ -401,7 +401,7 @@ static void the_clip_goes_to_a_file_and_shows_its_shape(void **state)
     mw_sound_free(&saved);
     // what is there is not written over, and the sound goes on
     host_send_text(h, SAVE_KEY, PATH, path);
-    sound_wait_for(h, MESSAGE_KEY, path);
+    sound_wait_for(h, MESSAGE_KEY, "exists already: choose another name");
     assert_string_equal(host_told(h, SAVE_KEY), "");
     assert_int_equal(host_value(h, "status"), READY);
     host_close(h);
