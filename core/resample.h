@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Any rate to any other: polyphase windowed sinc, exact rational ratio. Flat to 0.875 of the lower
-// Nyquist frequency, at least 90 dB down above it. Output sample k belongs to input time
+// Any rate to any other: polyphase windowed sinc, exact rational ratio (pairs with too many phases
+// for a small filter blend neighbouring ones). Flat to 0.875 of the lower Nyquist frequency, at
+// least 90 dB down above it. Output sample k belongs to input time
 // k * in / out exactly, so nothing is shifted; it appears once resampler_look_ahead() further input
 // frames are there, which is the delay of a live stream. One channel. How the input is cut changes
 // no bit.
