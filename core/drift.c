@@ -4,13 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "resample.h"
 #include "sinc.h"
 
 enum {
   HALF_LENGTH = 24, // zero crossings on each side at the lower rate
   PHASES = 256,
-  LOWEST_HZ = 1000,
-  HIGHEST_HZ = 768000,
 };
 #define CUTOFF 0.925 // of the lower Nyquist frequency: middle of the transition
 #define BETA 8.0     // Kaiser window: 80 dB
@@ -26,10 +25,8 @@ struct drift {
 
 mw_status drift_new(drift **made, unsigned in_hz, unsigned out_hz, mw_error *error)
 {
-  if (in_hz < LOWEST_HZ || in_hz > HIGHEST_HZ || out_hz < LOWEST_HZ || out_hz > HIGHEST_HZ)
-    return mw_fail(error, MW_ERROR_ARGUMENT,
-                   "cannot resample %u Hz to %u Hz: rates go from %d to %d", in_hz, out_hz,
-                   LOWEST_HZ, HIGHEST_HZ);
+  mw_status status = resample_check_rates(in_hz, out_hz, error);
+  if (status != MW_OK) return status;
   drift *d = calloc(1, sizeof *d);
   if (d == NULL) return mw_fail_memory(error, "making a resampler");
   d->ratio = (double)in_hz / (double)out_hz;

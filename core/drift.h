@@ -12,7 +12,7 @@ typedef struct drift drift;
 
 #define DRIFT_LIMIT 0.01 // of a correction, either way
 
-// Rates from 1 kHz to 768 kHz. Not real time.
+// Rates as resample_check_rates() allows. Not real time.
 mw_status drift_new(drift **made, unsigned in_hz, unsigned out_hz, mw_error *error);
 void drift_free(drift *d); // NULL is fine
 

@@ -36,12 +36,19 @@ static size_t common_divisor(size_t a, size_t b)
   return a;
 }
 
+mw_status resample_check_rates(unsigned in_hz, unsigned out_hz, mw_error *error)
+{
+  if (in_hz >= LOWEST_HZ && in_hz <= HIGHEST_HZ && out_hz >= LOWEST_HZ && out_hz <= HIGHEST_HZ)
+    return MW_OK;
+  return mw_fail(error, MW_ERROR_ARGUMENT,
+                 "cannot resample %u Hz to %u Hz: rates go from %d to %d", in_hz, out_hz,
+                 LOWEST_HZ, HIGHEST_HZ);
+}
+
 mw_status resampler_new(resampler **made, unsigned in_hz, unsigned out_hz, mw_error *error)
 {
-  if (in_hz < LOWEST_HZ || in_hz > HIGHEST_HZ || out_hz < LOWEST_HZ || out_hz > HIGHEST_HZ)
-    return mw_fail(error, MW_ERROR_ARGUMENT,
-                   "cannot resample %u Hz to %u Hz: rates go from %d to %d", in_hz, out_hz,
-                   LOWEST_HZ, HIGHEST_HZ);
+  mw_status status = resample_check_rates(in_hz, out_hz, error);
+  if (status != MW_OK) return status;
   resampler *r = calloc(1, sizeof *r);
   if (r == NULL) return mw_fail_memory(error, "making a resampler");
   size_t divisor = common_divisor(in_hz, out_hz);

@@ -13,7 +13,10 @@
 
 typedef struct resampler resampler;
 
-// Rates from 1 kHz to 768 kHz. Not real time.
+// Rates that resamplers take: from 1 kHz to 768 kHz.
+mw_status resample_check_rates(unsigned in_hz, unsigned out_hz, mw_error *error);
+
+// Not real time.
 mw_status resampler_new(resampler **made, unsigned in_hz, unsigned out_hz, mw_error *error);
 void resampler_free(resampler *r);
 void resampler_reset(resampler *r); // as new; real time

@@ -52,8 +52,10 @@ static mw_status change_rate(mw_sound *s, const mw_sound_finish *how, mw_error *
 {
   sound other = {0};
   if (how->rate_hz == 0 || how->rate_hz == s->rate_hz || s->frames == 0) return MW_OK;
-  mw_status status = how->loop ? resample_loop(&other, s, how->rate_hz, error)
-                               : sound_resample(&other, s, how->rate_hz, error);
+  mw_status status = resample_check_rates(s->rate_hz, how->rate_hz, error);
+  if (status != MW_OK) return status;
+  status = how->loop ? resample_loop(&other, s, how->rate_hz, error)
+                     : sound_resample(&other, s, how->rate_hz, error);
   if (status != MW_OK) {
     sound_free(&other);
     return status;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 #include "meanwave.h"
@@ -148,6 +149,22 @@ static void a_loop_stays_one_at_another_rate(void **state)
   }
 }
 
+// A state of a plugin can claim it, with a few samples.
+static void a_loop_at_a_senseless_rate_takes_no_memory(void **state)
+{
+  (void)state;
+  struct rusage before, after;
+  mw_error error = {""};
+  float samples[64] = {0.5f};
+  mw_sound s = {.samples = samples, .frames = 64, .rate_hz = 4000000000};
+  getrusage(RUSAGE_SELF, &before);
+  assert_int_equal(mw_sound_finish_up(&s, &(mw_sound_finish){.rate_hz = 48000, .loop = true}, &error),
+                   MW_ERROR_ARGUMENT);
+  getrusage(RUSAGE_SELF, &after);
+  assert_non_null(strstr(error.text, "4000000000 Hz"));
+  assert_true(after.ru_maxrss - before.ru_maxrss < 64 * 1024);
+}
+
 static void senseless_wishes_are_refused(void **state)
 {
   (void)state;
@@ -182,6 +199,7 @@ int main(void)
       cmocka_unit_test(fades_begin_and_end_in_silence),
       cmocka_unit_test(rates_keep_the_length),
       cmocka_unit_test(a_loop_stays_one_at_another_rate),
+      cmocka_unit_test(a_loop_at_a_senseless_rate_takes_no_memory),
       cmocka_unit_test(senseless_wishes_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
