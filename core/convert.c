@@ -10,6 +10,7 @@
 //   pitch     where the decoder wants it: each row's, moved from the source's running mean to the
 //             voice's
 //   decoder   n mel frames in -1..1
+//   examples  where the voice has some: a share of the envelopes that its recording has there
 //   vocoder   (mel + 1) / 2, with the last frames before; joined by a cross-fade
 #include "convert_internal.h"
 
@@ -52,6 +53,8 @@ static mw_status make_states(converter *c, size_t longest_prompt_frames, mw_erro
     status = asr_state_new(&c->encoder, c->m.encoder, (c->n + c->ahead) / STRETCH, second, error);
   if (status == MW_OK && flow_vc_wants_pitch(c->m.decoder))
     status = pitch_tracker_new(&c->pitch, error);
+  if (status == MW_OK && c->pitch != NULL && !c->published)
+    status = examples_state_new(&c->likeness, c->width, c->mel_bins, error);
   if (status == MW_OK)
     status =
         flow_vc_state_new(&c->decoder, c->m.decoder, c->m.schedule, longest_prompt_frames, error);
@@ -114,6 +117,7 @@ void converter_free(converter *c)
   fbank_free(c->analysis);
   asr_state_free(c->encoder);
   pitch_tracker_free(c->pitch);
+  examples_state_free(c->likeness);
   flow_vc_state_free(c->decoder);
   vocos_stream_free(c->vocoder);
   arena_free(c->memory);
@@ -130,6 +134,7 @@ void converter_reset(converter *c, uint64_t seed)
   if (c->pitch != NULL) pitch_tracker_reset(c->pitch);
   c->pitch_mean = MEAN_FIRST_OCTAVES;
   c->pitch_weight = MEAN_FIRST;
+  if (c->likeness != NULL) examples_reset(c->likeness);
   flow_vc_reset(c->decoder);
   vocos_stream_reset(c->vocoder);
   if (c->published) blocks_reset(c);
@@ -150,6 +155,11 @@ bool converter_moves_pitch(const converter *c)
 void converter_set_pitch(converter *c, float semitones)
 {
   c->semitones = semitones;
+}
+
+void converter_set_examples(converter *c, const examples *e)
+{
+  if (c->likeness != NULL) c->examples = e;
 }
 
 // Samples of the encoder's window that are waited for.
@@ -252,6 +262,8 @@ size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *co
     random_normal(&c->random, c->noise, all);
   memcpy(c->noise, before, kept * sizeof(float));
   flow_vc_chunk(c->decoder, voice, content, c->noise, c->n, ahead, c->mel);
+  if (c->examples != NULL)
+    examples_apply(c->likeness, c->examples, c->features + c->width, c->n / STRETCH, c->mel);
   if (mel != NULL) memcpy(mel, c->mel, count * sizeof(float));
   converter_mark(c, STAGE_DECODER);
   for (size_t i = 0; i < count; i++) c->mel[i] = (c->mel[i] + 1.0f) / 2.0f;
@@ -262,18 +274,17 @@ size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *co
   return made;
 }
 
-void converter_step(converter *c, const flow_vc_voice *voice, const float *samples,
-                    const float *noise, float *out, float *mel)
+size_t converter_content_frames(const converter *c)
 {
-  if (c->published) {
-    blocks_step(c, voice, samples, noise, out, mel);
-    return;
-  }
-  size_t rows = c->n + c->ahead;
+  return c->n / STRETCH;
+}
+
+// The window goes on by `samples`; c->features has what is said in it, behind the frame before.
+static void understand(converter *c, const float *samples)
+{
   size_t wanted = converter_wanted(c);
   size_t window = window_samples(c);
   size_t frames = asr_window_frames(c->encoder);
-  size_t chunk = c->n * FBANK_SHIFT;
   float *heard = c->window + BEFORE_SAMPLES;
   float *fresh = c->features + c->width;
   memcpy(heard + window - wanted, samples, wanted * sizeof(float));
@@ -285,10 +296,36 @@ void converter_step(converter *c, const flow_vc_voice *voice, const float *sampl
   asr_run(c->encoder, c->fbank, frames, c->n / STRETCH, fresh);
   // before the first chunk its first frame stands for the one before
   if (c->chunks == 0) memcpy(c->features, fresh, c->width * sizeof(float));
+}
+
+static void pass(converter *c)
+{
+  size_t chunk = c->n * FBANK_SHIFT;
+  memmove(c->window, c->window + chunk,
+          (BEFORE_SAMPLES + window_samples(c) - chunk) * sizeof(float));
+}
+
+void converter_understand(converter *c, const float *samples, float *content)
+{
+  understand(c, samples);
+  pass(c);
+  c->chunks++;
+  memcpy(content, c->features + c->width, c->n / STRETCH * c->width * sizeof(float));
+}
+
+void converter_step(converter *c, const flow_vc_voice *voice, const float *samples,
+                    const float *noise, float *out, float *mel)
+{
+  if (c->published) {
+    blocks_step(c, voice, samples, noise, out, mel);
+    return;
+  }
+  size_t rows = c->n + c->ahead;
+  understand(c, samples);
   stretch_rows(c->features, 1 + rows / STRETCH, c->width, 1, c->content, rows);
   memcpy(c->features, c->features + c->n / STRETCH * c->width, c->width * sizeof(float));
   if (c->pitch != NULL) add_pitch(c, voice);
-  memmove(c->window, c->window + chunk, (BEFORE_SAMPLES + window - chunk) * sizeof(float));
+  pass(c);
   converter_mark(c, STAGE_ENCODER);
   converter_speak(c, voice, c->content, c->ahead, noise, out, mel);
 }

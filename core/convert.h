@@ -10,6 +10,7 @@
 #define MEANWAVE_CONVERT_H
 
 #include "asr_encoder.h"
+#include "examples.h"
 #include "flow_vc.h"
 #include "vocos.h"
 
@@ -31,14 +32,19 @@ mw_status converter_new(converter **made, const converter_model *model,
                         mw_error *error);
 void converter_free(converter *c);
 void converter_reset(converter *c, uint64_t seed);
-// Where there is a look-ahead, in the prompt loop: the last content frame of it is guessed from what
-// is there 40 ms earlier (docs/latency.md). Says whether anything changed; reset before going on.
+// Where there is a look-ahead, in the prompt loop: the last content frame of it is guessed from
+// what is there 40 ms earlier (docs/latency.md). Says whether anything changed; reset before going
+// on.
 bool converter_guess_ahead(converter *c);
 
 // Real time. Whether the model is told its pitch, and how far that is moved, from the next chunk
 // on: the voice speaks in its own mean plus `semitones`. Without a voice's mean, in the source's.
 bool converter_moves_pitch(const converter *c);
 void converter_set_pitch(converter *c, float semitones);
+
+// Real time. What a voice sounds like by example, from the next chunk on; NULL for none. Only the
+// prompt loop of a model that is told its pitch takes them.
+void converter_set_examples(converter *c, const examples *e);
 
 size_t converter_wanted(const converter *c);        // samples the next step takes
 size_t converter_returned(const converter *c);      // samples the next step writes
@@ -56,6 +62,11 @@ size_t converter_shift(const converter *c);
 // `mel`, when not NULL, receives the frames of the step [chunks * n, mel].
 void converter_step(converter *c, const flow_vc_voice *voice, const float *samples,
                     const float *noise, float *out, float *mel);
+
+// Prompt loop, in the place of a step: what is said in samples [converter_wanted], as content
+// [converter_content_frames, width of the encoder]. One converter either understands or converts.
+size_t converter_content_frames(const converter *c);
+void converter_understand(converter *c, const float *samples, float *content);
 
 // Calls `mark` behind each stage of a step, in their order; NULL: nobody wants to know. What it
 // does is in real time too.

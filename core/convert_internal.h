@@ -26,6 +26,8 @@ struct converter {
   float pitch_mean;     // of the source, octaves
   float pitch_weight;   // voiced frames in it
   float semitones;
+  const examples *examples; // NULL for none
+  examples_state *likeness; // NULL when the decoder is not told the pitch
   flow_vc_state *decoder;
   vocos_stream *vocoder;
   size_t n;       // mel frames of a chunk

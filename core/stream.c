@@ -305,6 +305,7 @@ static void collect(mw_stream *s, const float *samples, size_t count)
     if (s->held < wanted) return;
     size_t made = converter_returned(s->loop);
     s->stage_begun_ns = now_ns();
+    converter_set_examples(s->loop, s->voice->examples);
     converter_step(s->loop, s->voice->folded, s->chunk, NULL, s->made, NULL);
     s->held = 0;
     // a voice or model that somebody broke may make anything

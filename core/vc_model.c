@@ -127,24 +127,31 @@ bool vc_hears_with_wavlm(const mw_voice_model *m)
          weights_find(m->decoder_file, "speaker.feature_extract.model.layer_norm.weight") != NULL;
 }
 
-// A bundle's own speaker encoder defines its embeddings; published models share WavLM's.
-static void name_speaker_space(mw_voice_model *m)
+// What the values of a network mean: a hash of its size and of where its tensors begin.
+static void name_space(char text[SHA256_TEXT], const weights *file, const char *prefix, size_t size)
 {
   enum { MOST_BYTES = 256 };
   sha256 hash;
-  size_t size = flow_vc_speaker(m->decoder);
   sha256_start(&hash);
   sha256_add(&hash, &size, sizeof size);
-  for (size_t i = 0; !vc_hears_with_wavlm(m) && i < weights_count(m->decoder_file); i++) {
-    const tensor *t = weights_at(m->decoder_file, i);
-    if (strncmp(t->name, "speaker.", 8) != 0) continue;
+  for (size_t i = 0; file != NULL && i < weights_count(file); i++) {
+    const tensor *t = weights_at(file, i);
+    if (strncmp(t->name, prefix, strlen(prefix)) != 0) continue;
     sha256_add(&hash, t->name, strlen(t->name));
     size_t count = t->count < MOST_BYTES / sizeof(float) ? t->count : MOST_BYTES / sizeof(float);
     float values[MOST_BYTES / sizeof(float)];
     tensor_read(t, 0, count, values);
     sha256_add(&hash, values, count * sizeof(float));
   }
-  sha256_finish(&hash, m->speaker_space);
+  sha256_finish(&hash, text);
+}
+
+// A bundle's own speaker encoder defines its embeddings; published models share WavLM's.
+static void name_spaces(mw_voice_model *m)
+{
+  name_space(m->speaker_space, vc_hears_with_wavlm(m) ? NULL : m->decoder_file, "speaker.",
+             flow_vc_speaker(m->decoder));
+  name_space(m->content_space, m->decoder_file, "encoder.", flow_vc_content(m->decoder));
 }
 
 // Names in tensors "voices.NAME.embedding".
@@ -205,7 +212,7 @@ static mw_status open_files(mw_voice_model **opened, const char *model_path,
     mw_voice_model_close(m);
     return status;
   }
-  name_speaker_space(m);
+  name_spaces(m);
   *opened = m;
   return MW_OK;
 }

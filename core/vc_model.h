@@ -23,6 +23,7 @@ struct mw_voice_model {
   flow_vc_schedule *schedule;
   vocos *vocoder;
   char speaker_space[SHA256_TEXT]; // what its speaker embeddings mean: voices fit when it is equal
+  char content_space[SHA256_TEXT]; // the same of what its encoder says: examples fit
   char (*voices)[64];              // names of the bundle's
   size_t voice_count;
 };

@@ -18,7 +18,9 @@ mw_status voice_new(mw_voice **made, const mw_voice_model *m, size_t prompt_fram
   v->mel = flow_vc_mel(m->decoder);
   v->prompt_frames = prompt_frames;
   v->pitch = NAN;
+  v->content = flow_vc_content(m->decoder);
   memcpy(v->speaker_space, m->speaker_space, sizeof v->speaker_space);
+  memcpy(v->content_space, m->content_space, sizeof v->content_space);
   v->embedding = malloc((v->speaker + 1) * sizeof(float));
   v->prompt = malloc((prompt_frames * v->mel + 1) * sizeof(float));
   if (v->embedding == NULL || v->prompt == NULL) {
@@ -33,6 +35,9 @@ void mw_voice_close(mw_voice *v)
 {
   if (v == NULL) return;
   flow_vc_voice_free(v->folded);
+  examples_free(v->examples);
+  free(v->said);
+  free(v->envelopes);
   free(v->embedding);
   free(v->prompt);
   free(v);
@@ -50,11 +55,35 @@ mw_status voice_read_pitch(mw_voice *v, const weights_view *view, mw_error *erro
   return status;
 }
 
+static bool append(float **values, size_t have, const float *more, size_t count)
+{
+  float *grown = realloc(*values, (have + count) * sizeof(float));
+  if (grown == NULL) return false;
+  *values = grown;
+  memcpy(grown + have, more, count * sizeof(float));
+  return true;
+}
+
+mw_status voice_add_examples(mw_voice *v, const float *said, const float *envelopes, size_t count,
+                             mw_error *error)
+{
+  size_t have = v->example_count;
+  if (count > EXAMPLES_MOST - have) count = EXAMPLES_MOST - have;
+  if (count == 0) return MW_OK;
+  if (!append(&v->said, have * v->content, said, count * v->content) ||
+      !append(&v->envelopes, have * EXAMPLES_ENVELOPE, envelopes, count * EXAMPLES_ENVELOPE))
+    return mw_fail_memory(error, "making a voice");
+  v->example_count += count;
+  return MW_OK;
+}
+
 mw_status voice_fold(mw_voice *v, const mw_voice_model *m, mw_error *error)
 {
   mw_status status =
       flow_vc_voice_new(&v->folded, m->decoder, v->embedding, v->prompt, v->prompt_frames, error);
   if (status == MW_OK) flow_vc_voice_set_pitch(v->folded, v->pitch);
+  if (status == MW_OK && v->example_count > 0)
+    status = examples_new(&v->examples, v->said, v->envelopes, v->example_count, v->content, error);
   return status;
 }
 
@@ -96,8 +125,8 @@ static mw_status read_own(mw_voice **read, const mw_voice_model *m, const char *
     return mw_fail(error, MW_ERROR_MODEL,
                    "%s: there is no voice '%s' in it; see meanwave voice list",
                    weights_path(m->decoder_file), name);
-  status = weights_need(&embedding, &view, "embedding", 1,
-                                  (size_t[]){flow_vc_speaker(m->decoder)}, error);
+  status = weights_need(&embedding, &view, "embedding", 1, (size_t[]){flow_vc_speaker(m->decoder)},
+                        error);
   if (status == MW_OK)
     status = weights_need(&prompt, &view, "prompt", 2,
                           (size_t[]){ANY_SIZE, flow_vc_mel(m->decoder)}, error);
@@ -194,6 +223,10 @@ mw_status mw_voice_make(mw_voice **made, const mw_voice_model *m, const char *co
       for (size_t k = 0; k < v->speaker; k++)
         v->embedding[k] += heard[i]->embedding[k] / (float)count;
       v->pitch += heard[i]->pitch / (float)count; // NAN when one is
+      size_t examples_of = heard[i]->example_count;
+      if (examples_of > share / EXAMPLES_FRAMES) examples_of = share / EXAMPLES_FRAMES;
+      if (status == MW_OK)
+        status = voice_add_examples(v, heard[i]->said, heard[i]->envelopes, examples_of, error);
       sha256_add(&hash, heard[i]->source, strlen(heard[i]->source));
     }
     sha256_finish(&hash, v->source);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A target voice: what a model knows of it (speaker embedding, reference mel), folded for its
-// decoder, and where it came from. Immutable.
+// A target voice: what a model knows of it (speaker embedding, reference mel, examples), folded for
+// its decoder, and where it came from. Immutable.
 #ifndef MEANWAVE_VOICE_H
 #define MEANWAVE_VOICE_H
 
@@ -20,12 +20,21 @@ struct mw_voice {
   float *embedding; // [speaker]
   float *prompt;    // [prompt_frames, mel], -1..1
   float pitch;      // mean, log2 of Hz; NAN when unknown
+  char content_space[SHA256_TEXT];
+  size_t content;       // width
+  size_t example_count; // 0 when there are none
+  float *said;          // [example_count, content]: content frames of the recordings
+  float *envelopes;     // [example_count, EXAMPLES_ENVELOPE]: how each was spoken
+  examples *examples;   // of these; NULL for none
   flow_vc_voice *folded;
 };
 
 // An empty voice of the model's sizes, to be filled and folded. `prompt_frames`: 1 to the longest.
 mw_status voice_new(mw_voice **made, const mw_voice_model *model, size_t prompt_frames,
                     mw_error *error);
+// Examples behind those that are there, as many as there is room for; both are copied.
+mw_status voice_add_examples(mw_voice *v, const float *said, const float *envelopes, size_t count,
+                             mw_error *error);
 mw_status voice_fold(mw_voice *v, const mw_voice_model *model, mw_error *error);
 
 // "pitch" [1], log2 of Hz, when the view has it.

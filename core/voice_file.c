@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // .voice files: safetensors with F32 "embedding" [speaker], "pitch" [1] (mean, log2 of Hz; may
-// lack) and "prompt" [frames, mel], and in __metadata__ format, name, source_sha256, consent and
-// speaker_space, which says for which models the embedding means something.
+// lack), "prompt" [frames, mel] and, where there are examples, "content" [count, width] and
+// "envelope" [count, EXAMPLES_ENVELOPE]; in __metadata__ format, name, source_sha256, consent,
+// speaker_space, which says for which models the embedding means something, and content_space,
+// which says so of the content: other models do without the examples.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +29,33 @@ static bool all_finite(const float *values, size_t count)
   for (size_t i = 0; i < count; i++)
     if (!isfinite(values[i])) return false;
   return true;
+}
+
+static mw_status read_examples(mw_voice *v, const weights_view *view, mw_error *error)
+{
+  const char *space = weights_metadata(view->file, "content_space");
+  const tensor *said;
+  const tensor *envelopes;
+  if (space == NULL || strcmp(space, v->content_space) != 0) return MW_OK;
+  if (weights_view_find(view, "content") == NULL) return MW_OK;
+  mw_status status =
+      weights_need(&said, view, "content", 2, (size_t[]){ANY_SIZE, v->content}, error);
+  if (status == MW_OK)
+    status = weights_need(&envelopes, view, "envelope", 2,
+                          (size_t[]){said->shape[0], EXAMPLES_ENVELOPE}, error);
+  if (status != MW_OK) return status;
+  if (said->shape[0] > EXAMPLES_MOST)
+    return mw_fail(error, MW_ERROR_FORMAT, "%s: %zu examples: wanted at most %d",
+                   weights_path(view->file), said->shape[0], EXAMPLES_MOST);
+  v->said = malloc((said->count + 1) * sizeof(float));
+  v->envelopes = malloc((envelopes->count + 1) * sizeof(float));
+  if (v->said == NULL || v->envelopes == NULL) return mw_fail_memory(error, "reading a voice");
+  tensor_read(said, 0, said->count, v->said);
+  tensor_read(envelopes, 0, envelopes->count, v->envelopes);
+  v->example_count = said->shape[0];
+  if (all_finite(v->said, said->count) && all_finite(v->envelopes, envelopes->count)) return MW_OK;
+  return mw_fail(error, MW_ERROR_FORMAT, "%s: holds values that are not numbers",
+                 weights_path(view->file));
 }
 
 mw_status voice_read(mw_voice **read, const mw_voice_model *m, const char *path, mw_error *error)
@@ -60,6 +89,7 @@ mw_status voice_read(mw_voice **read, const mw_voice_model *m, const char *path,
     read_text(v->consent, sizeof v->consent, file, "consent");
     read_text(v->source, sizeof v->source, file, "source_sha256");
   }
+  if (status == MW_OK) status = read_examples(v, &view, error);
   weights_close(file);
   if (status != MW_OK) {
     mw_voice_close(v);
@@ -69,31 +99,48 @@ mw_status voice_read(mw_voice **read, const mw_voice_model *m, const char *path,
   return MW_OK;
 }
 
-// The header, padded with spaces so that the values stand aligned.
-static bool write_header(FILE *file, const mw_voice *v, const char *name, const char *consent)
+typedef struct {
+  const char *name;
+  size_t rows; // 0: of one dimension
+  size_t columns;
+  const float *values;
+} voice_tensor;
+
+static size_t values_of(const voice_tensor *t)
 {
-  const char *const entries[5][2] = {{"format", VOICE_FORMAT},
+  return (t->rows > 0 ? t->rows : 1) * t->columns;
+}
+
+// The header, padded with spaces so that the values stand aligned.
+static bool write_header(FILE *file, const mw_voice *v, const char *name, const char *consent,
+                         const voice_tensor *tensors, size_t count)
+{
+  const char *const entries[6][2] = {{"format", VOICE_FORMAT},
                                      {"name", name},
                                      {"source_sha256", v->source},
                                      {"consent", consent},
-                                     {"speaker_space", v->speaker_space}};
-  size_t first = v->speaker * sizeof(float);
-  size_t second = first + sizeof(float);
-  size_t all = second + v->prompt_frames * v->mel * sizeof(float);
+                                     {"speaker_space", v->speaker_space},
+                                     {"content_space", v->content_space}};
   unsigned char length[8] = {0};
+  size_t at = 0;
   fwrite(length, 1, sizeof length, file);
   fputs("{\"__metadata__\":{", file);
-  for (size_t i = 0; i < 5; i++) {
+  for (size_t i = 0; i < 6; i++) {
     if (i > 0) fputc(',', file);
     json_write_text(file, entries[i][0]);
     fputc(':', file);
     json_write_text(file, entries[i][1]);
   }
-  fprintf(file,
-          "},\"embedding\":{\"dtype\":\"F32\",\"shape\":[%zu],\"data_offsets\":[0,%zu]},"
-          "\"pitch\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[%zu,%zu]},"
-          "\"prompt\":{\"dtype\":\"F32\",\"shape\":[%zu,%zu],\"data_offsets\":[%zu,%zu]}}",
-          v->speaker, first, first, second, v->prompt_frames, v->mel, second, all);
+  fputc('}', file);
+  for (size_t i = 0; i < count; i++) {
+    const voice_tensor *t = &tensors[i];
+    size_t end = at + values_of(t) * sizeof(float);
+    fprintf(file, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[", t->name);
+    if (t->rows > 0) fprintf(file, "%zu,", t->rows);
+    fprintf(file, "%zu],\"data_offsets\":[%zu,%zu]}", t->columns, at, end);
+    at = end;
+  }
+  fputc('}', file);
   long end = ftell(file);
   while (end > 0 && end % 8 != 0) {
     fputc(' ', file);
@@ -119,11 +166,19 @@ mw_status mw_voice_save(const mw_voice *v, const char *path, const char *name, c
   if (status != MW_OK) return status;
   FILE *file = fopen(temporary, "wb");
   if (file == NULL) return mw_fail(error, MW_ERROR_IO, "%s: %s", path, strerror(errno));
-  bool good = write_header(file, v, name, consent);
-  good = fwrite(v->embedding, sizeof(float), v->speaker, file) == v->speaker && good;
-  good = fwrite(&v->pitch, sizeof(float), 1, file) == 1 && good;
-  size_t count = v->prompt_frames * v->mel;
-  good = fwrite(v->prompt, sizeof(float), count, file) == count && good;
+  const voice_tensor tensors[] = {
+      {"embedding", 0, v->speaker, v->embedding},
+      {"pitch", 0, 1, &v->pitch},
+      {"prompt", v->prompt_frames, v->mel, v->prompt},
+      {"content", v->example_count, v->content, v->said},
+      {"envelope", v->example_count, EXAMPLES_ENVELOPE, v->envelopes},
+  };
+  size_t count = v->example_count > 0 ? 5 : 3;
+  bool good = write_header(file, v, name, consent, tensors, count);
+  for (size_t i = 0; i < count; i++)
+    good = fwrite(tensors[i].values, sizeof(float), values_of(&tensors[i]), file) ==
+               values_of(&tensors[i]) &&
+           good;
   good = fflush(file) == 0 && good;
   if (fclose(file) != 0) good = false;
   status = good ? replace_finish(temporary, path, overwrite, error)

@@ -75,7 +75,7 @@ static mw_status hear(const ears *e, const sound *s, const float *prompt, size_t
 
 static mw_status read_recording(sound *s, const char *path, mw_error *error)
 {
-  enum { SHORTEST_SECONDS = 1, LONGEST_SECONDS = 60 };
+  enum { SHORTEST_SECONDS = 1, LONGEST_SAMPLES = VOICE_LONGEST_FRAMES * VC_MODEL_HZ / 100 - 1 };
   static const float SILENT = 1e-3f; // -60 dB of full scale
   sound recording;
   mw_status status = sound_read(&recording, path, error);
@@ -91,11 +91,43 @@ static mw_status read_recording(sound *s, const char *path, mw_error *error)
   if (status == MW_OK && peak < SILENT)
     status = mw_fail(error, MW_ERROR_ARGUMENT, "%s: there is only silence in it", path);
   // the prompt's length costs time in every chunk
-  if (s->frames > LONGEST_SECONDS * VC_MODEL_HZ) s->frames = LONGEST_SECONDS * VC_MODEL_HZ;
+  if (s->frames > LONGEST_SAMPLES) s->frames = LONGEST_SAMPLES;
   return status;
 }
 
-// The recording's mel and embedding into a new voice.
+// Content of the recording as it is understood when it is converted, with the envelopes of its mel.
+static mw_status collect_examples(mw_voice *v, const mw_voice_model *m, const sound *s,
+                                  mw_error *error)
+{
+  enum { SHORTEST_PROMPT = 1, RESET_CHUNKS = 50 };
+  converter_model networks = vc_model_networks(m);
+  converter *c = NULL;
+  float *said = NULL;
+  float *envelopes = NULL;
+  size_t count = 0;
+  mw_status status = converter_new(&c, &networks, SHORTEST_PROMPT, RESET_CHUNKS, false, error);
+  if (status != MW_OK) return status;
+  size_t step = converter_content_frames(c);
+  size_t most = v->prompt_frames / EXAMPLES_FRAMES + step;
+  said = malloc(most * v->content * sizeof(float));
+  envelopes = malloc(most * EXAMPLES_ENVELOPE * sizeof(float));
+  if (said == NULL || envelopes == NULL) status = mw_fail_memory(error, "listening to a voice");
+  for (size_t at = 0; status == MW_OK && count + step < most; count += step) {
+    size_t wanted = converter_wanted(c);
+    if (wanted > s->frames - at) break;
+    converter_understand(c, s->samples + at, said + count * v->content);
+    at += wanted;
+  }
+  if (status == MW_OK)
+    status = examples_measure(v->prompt, v->prompt_frames, v->mel, count, envelopes, error);
+  if (status == MW_OK) status = voice_add_examples(v, said, envelopes, count, error);
+  converter_free(c);
+  free(said);
+  free(envelopes);
+  return status;
+}
+
+// The recording's mel, embedding, pitch and examples into a new voice.
 static mw_status study(mw_voice **made, const mw_voice_model *m, const sound *s, mw_error *error)
 {
   ears e = {0};
@@ -113,6 +145,8 @@ static mw_status study(mw_voice **made, const mw_voice_model *m, const sound *s,
     status = hear(&e, s, v->prompt, v->prompt_frames, v->embedding, error);
     if (status == MW_OK && flow_vc_wants_pitch(m->decoder))
       status = pitch_mean(&v->pitch, s->samples, s->frames, error);
+    if (status == MW_OK && flow_vc_wants_pitch(m->decoder))
+      status = collect_examples(v, m, s, error);
   }
   if (status != MW_OK) {
     mw_voice_close(v);
@@ -133,6 +167,7 @@ static void name_cached(char *path, size_t size, const mw_voice_model *m, const 
   sha256_start(&hash);
   sha256_add(&hash, source, strlen(source));
   sha256_add(&hash, m->speaker_space, strlen(m->speaker_space));
+  sha256_add(&hash, m->content_space, strlen(m->content_space));
   sha256_finish(&hash, key);
   if (snprintf(path, size, "%s/%s.voice", folder, key) >= (int)size) path[0] = '\0';
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Any bytes as a .voice file of a small model; what is taken speaks.
+// Any bytes as a .voice file of a small model; what is taken speaks, and so do its examples, which
+// that model would not ask.
 #include <math.h>
 #include <stdlib.h>
 
@@ -40,6 +41,23 @@ static void speak(const mw_voice *v)
   mw_stream_free(s);
 }
 
+static void ask_examples(const mw_voice *v)
+{
+  enum { SAID = 3 };
+  examples_state *s = NULL;
+  float *content = calloc(SAID * v->content, sizeof(float));
+  float *mel = calloc(SAID * EXAMPLES_FRAMES * v->mel, sizeof(float));
+  if (examples_state_new(&s, v->content, v->mel, NULL) != MW_OK || content == NULL || mel == NULL)
+    abort();
+  for (size_t i = 0; i < SAID * v->content; i++) content[i] = (float)(i % 7) - 3.0f;
+  examples_apply(s, v->examples, content, SAID, mel);
+  for (size_t i = 0; i < SAID * EXAMPLES_FRAMES * v->mel; i++)
+    if (!(mel[i] >= -1.0f && mel[i] <= 1.0f)) abort();
+  examples_state_free(s);
+  free(content);
+  free(mel);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
   mw_voice *v = NULL;
@@ -47,7 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
   if (model == NULL) open_model();
   mw_status status = voice_read(&v, model, fuzz_file(bytes, size), &error);
   if (status == MW_OK) status = voice_fold(v, model, &error);
-  if (fuzz_judge(status, &error)) speak(v);
+  bool taken = fuzz_judge(status, &error);
+  if (taken) speak(v);
+  if (taken && v->examples != NULL) ask_examples(v);
   mw_voice_close(v);
   return 0;
 }
