@@ -188,6 +188,8 @@ ATTRIBUTES = {
              "chord": "chord", "note": "single note; note; tone"},
 }
 COMMON = ("the sound recording of while there is over with then key sharp flat playing outside",)
+KINDS_DEPTH, KINDS_MOST = 4, 350  # of a word: how far down, and more than that say too little of it
+FAMILIES = "lead pad reed pipe brass bass grand steel nylon"  # of instruments, which mean something else first
 DISTANT = ("distant", "far away", "faint")
 HAND = {line.split(": ")[0]: line.split(": ")[1].split("; ") for line in PHRASES.splitlines()}
 
@@ -213,11 +215,11 @@ def describe(row):
 
 
 class Thesaurus:
-    """Other names of a noun's first sense in WordNet, and the names of the kinds below it."""
+    """Other names of a noun in WordNet, and of the kinds below it that mean just that in their first sense. Of an
+    instrument it is the sense that is one: an organ is no part of a body."""
 
     def __init__(self, folder="/usr/share/wordnet"):
-        self.others = {}
-        synsets, first = {}, {}
+        self.synsets, self.senses, self.found = {}, {}, {}
         with open(os.path.join(folder, "data.noun"), encoding="latin-1") as file:
             for line in file:
                 if line.startswith("  "):
@@ -227,27 +229,39 @@ class Thesaurus:
                 names = [field[4 + 2 * i].lower() for i in range(count)]
                 pointers = field[4 + 2 * count + 1:]
                 below = [pointers[i + 1] for i in range(0, len(pointers) - 3, 4) if pointers[i] == "~"]
-                synsets[field[0]] = (names, below)
+                self.synsets[field[0]] = (names, below)
         with open(os.path.join(folder, "index.noun"), encoding="latin-1") as file:
             for line in file:
                 field = line.split()
                 if not line.startswith("  "):
-                    first[field[0]] = field[-int(field[2])]
-        self.synsets, self.first = synsets, first
+                    self.senses[field[0]] = field[-int(field[2]):]
+        self.instruments = set(self.below(self.senses["musical_instrument"][0], 9))
 
-    def names(self, word, known):
-        """Single words that may stand for `word`, all in `known`."""
-        if word not in self.others:
-            names, below = self.synsets.get(self.first.get(word), ([], []))
-            under = [name for key in below for name in self.synsets[key][0]]
-            self.others[word] = [name for name in names * 3 + under
-                                 if name != word and "_" not in name and name in known][:12]
-        return self.others[word]
+    def below(self, key, depth):
+        """The senses under one, down to a depth, each once."""
+        found, last = {}, [key]
+        for _ in range(depth):
+            last = [under for above in last for under in self.synsets[above][1] if under not in found]
+            found.update(dict.fromkeys(last))
+        return list(found)
+
+    def names(self, word):
+        """-> single words that mean the same, single words that mean a kind of it"""
+        if word not in self.found:
+            senses = self.senses.get(word, [])
+            key = next((sense for sense in senses if sense in self.instruments), senses[0] if senses else None)
+            single = lambda sense: [name for name in self.synsets[sense][0] if "_" not in name and name != word]
+            under = self.below(key, KINDS_DEPTH) if key and key not in self.instruments else []  # they sound otherwise
+            kinds = [name for sense in under for name in single(sense) if self.senses[name][0] == sense]
+            self.found[word] = (single(key) if key else [], kinds if len(kinds) < KINDS_MOST else [])
+        return self.found[word]
 
 
 class Writer:
-    def __init__(self, known, thesaurus=None):
+    def __init__(self, known, thesaurus):
         self.known, self.thesaurus = known, thesaurus
+        self.plain = set(" ".join([*COMMON, FAMILIES, *(words for values in ATTRIBUTES.values() for words in values.values())])
+                         .replace(";", "").split())
 
     def attribute(self, random, name, value):
         return self.choose(random, ATTRIBUTES[name][value].split("; "))
@@ -256,18 +270,19 @@ class Writer:
     def choose(random, some):
         return some[random.integers(len(some))]
 
-    def other_words(self, random, caption):
+    def varied(self, random, caption):
+        """Three of ten times another word for one of those that name something."""
         words = caption.split()
-        at = random.integers(len(words))
-        others = self.thesaurus.names(words[at], self.known) if len(words[at]) > 2 else []
-        if others:
-            words[at] = self.choose(random, others)
+        named = [(at, [name for name in names if name in self.known]) for at, word in enumerate(words)
+                 if len(word) > 2 and word not in self.plain for names in self.thesaurus.names(word)]
+        named = [(at, names) for at, names in named if names]
+        if named and random.random() < 0.3:
+            at, names = self.choose(random, named)
+            words[at] = self.choose(random, names)
         return " ".join(words)
 
     def write(self, random, description):
         base = self.choose(random, description["phrases"])
-        if self.thesaurus and random.random() < 0.2:
-            base = self.other_words(random, base)
         told = {name: value for name, value in description["attributes"].items()
                 if name == "form" or random.random() < 0.85}
         before, after = [], []
@@ -326,3 +341,20 @@ def all_words(described):
     texts = [phrase for row in described for of in row["of"] for phrase in of["phrases"]]
     texts += list(COMMON) + [words for values in ATTRIBUTES.values() for words in values.values()]
     return set(re.findall("[a-z0-9]+", " ".join(texts).lower()))
+
+
+class Strays:
+    """Words that tell nothing of a sound, put among those of a caption."""
+
+    def __init__(self, vocabulary, described, rows):
+        telling = all_words(described)
+        self.rows = rows
+        self.idle = [i for i, word in enumerate(vocabulary.words[:3000]) if word not in telling]
+
+    def among(self, random, ids, share):
+        """ids, a share of the times with one to three others among them"""
+        ids = list(ids)
+        if random.random() < share:
+            for word in random.choice(self.idle, random.integers(1, 4)):
+                ids.insert(int(random.integers(len(ids) + 1)), int(word))
+        return ids[:self.rows]

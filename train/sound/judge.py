@@ -262,6 +262,7 @@ def picture(studio, path):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from PIL import Image
     prompts = list(ESC_PROMPTS.values()) + ["a fast high beeping alarm", "808 kick", "sci-fi laser", "distant thunder with wind",
                                             "slow bright piano arpeggio in C minor", "a flute melody", "a church organ chord",
                                             "a solo violin", "drum beat", "low siren"]
@@ -273,6 +274,7 @@ def picture(studio, path):
         axis.set_axis_off()
     figure.tight_layout()
     figure.savefig(path, dpi=60)
+    Image.open(path).convert("RGB").quantize(48).save(path, optimize=True)
 
 
 def main():

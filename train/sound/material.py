@@ -5,7 +5,7 @@ import os
 import numpy as np
 import torch
 
-from sound import captions, data
+from sound import captions, data, train_vae
 
 TILED = ("esc10", "made")
 STRAY = 0.35  # of the captions get up to three words that tell nothing
@@ -17,6 +17,7 @@ class Latents:
     def __init__(self, work, described):
         stored = np.load(os.path.join(work, "sound-latents.npz"))
         self.mean, self.std = stored["mean"], stored["std"]
+        self.code = train_vae.Code(stored["middle"], stored["basis"])
         every = ((stored["latents"] - self.mean) / self.std).astype("f4")
         self.clips = np.split(every, np.cumsum(stored["lengths"])[:-1])
         self.silence = ((stored["silence"] - self.mean) / self.std).astype("f4")
@@ -46,21 +47,12 @@ class Material:
         self.latents, self.described, self.text = latents, described, text
         self.vocabulary, self.table = vocabulary, vocabulary.table().to(text.pad.device)
         self.writer = captions.Writer(vocabulary.index, captions.Thesaurus())
-        telling = captions.all_words(described)
-        self.idle = [i for i, word in enumerate(vocabulary.words[:3000]) if word not in telling]
+        self.strays = captions.Strays(vocabulary, described, len(text.position))
         self.random = np.random.default_rng(seed)
 
     def features(self, ids):
         with torch.no_grad():
             return self.text(ids, self.table)
-
-    def strayed(self, ids):
-        """The words of a caption, at times with others among them that tell nothing of the sound."""
-        ids, random = list(ids), self.random
-        if random.random() < STRAY:
-            for word in random.choice(self.idle, random.integers(1, 4)):
-                ids.insert(int(random.integers(len(ids) + 1)), int(word))
-        return ids[:len(self.text.position)]
 
     def batch(self, count, length, dropout):
         """-> latents [count, length, channels], what the encoder says of their captions (of none, for a share of
@@ -69,7 +61,8 @@ class Material:
         of = [self.described[i]["of"] for i in chosen]
         told = self.random.random(count) >= dropout
         rows = len(self.text.position)
-        ids = [self.strayed(self.vocabulary.ids(self.writer.caption(self.random, some), rows)) if keep else []
-               for some, keep in zip(of, told)]
+        said = [self.writer.varied(self.random, self.writer.caption(self.random, some)) for some in of]
+        said = [self.vocabulary.ids(caption, rows) for caption in said]
+        ids = [self.strays.among(self.random, line, STRAY) if keep else [] for line, keep in zip(said, told)]
         some = np.stack([self.latents.part(self.random, i, length) for i in chosen])
         return torch.from_numpy(some).to(self.table.device), self.features(ids), of

@@ -31,13 +31,11 @@ class Model(torch.nn.Module):
         self.vae.load_state_dict(saved["model"])
 
 
-def export(model, vocabulary, path):
-    tensors = {}
+def export(model, vocabulary, code, path):
+    tensors = code.tensors()
     for prefix in ("transformer", "vae", "text"):
         tensors.update(bundle.half(getattr(model, prefix), prefix + "."))
-    tensors["text.words"] = np.frombuffer("\n".join(vocabulary.words).encode(), "u1")
-    tensors["text.vectors"] = vocabulary.vectors
-    tensors["text.scales"] = vocabulary.scales.astype("<f4")
+    tensors.update(vocabulary.tensors())
     text, net = model.text, model.transformer
     joint, fused = len(net.joint_blocks), len(net.fused_blocks)
     width = net.final_layer.conv.weight.shape[1]

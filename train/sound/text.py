@@ -18,8 +18,9 @@ COINED = {"808": "kick bass drum electronic", "lumberjack": "axe timber wood", "
           "overdriven": "distortion guitar", "tweeting": "tweet bird", "achoo": "sneeze", "cawing": "caw crow"}
 
 
-def made_words(index, wanted, table):
-    """-> {word: vector} for COINED and for inflections of wanted words that are not known themselves"""
+def made_words(index, wanted, table, thesaurus):
+    """-> {word: vector} for COINED, for inflections of wanted words and for kinds of what they name that are not known
+    themselves: a kind has the vector of the wanted word with the fewest kinds"""
     made = {}
     for word, parts in COINED.items():
         if word not in index:
@@ -31,7 +32,19 @@ def made_words(index, wanted, table):
         for form in (word + "s", word + "es", stem + "ing", stem + stem[-1] + "ing", stem + "ed", stem + "er"):
             if form not in index and form not in made:
                 made[form] = table[index[word]]
+    named = [(thesaurus.names(word)[1], word) for word in sorted(wanted) if word in index]
+    for kinds, word in sorted(named, key=lambda pair: len(pair[0])):
+        made.update({kind: table[index[word]] for kind in kinds if kind.isalpha() and kind.isascii()
+                     and kind not in index and kind not in made})
     return made
+
+
+def jittered(ids, table, share):
+    """-> ids and a table of only their words, the vectors off by a share of the deviation of all"""
+    used = sorted({i for line in ids for i in line})
+    place = {word: i for i, word in enumerate(used)}
+    near = table[used] + share * table.std() * torch.randn(len(used), table.shape[1], device=table.device)
+    return [[place[i] for i in line] for line in ids], near
 
 
 class Vocabulary:
@@ -42,9 +55,9 @@ class Vocabulary:
         self.index = {word: i for i, word in enumerate(words)}
 
     @classmethod
-    def from_pack(cls, pack, common, wanted=(), size=18000):
+    def from_pack(cls, pack, common, wanted, thesaurus, size=24000):
         """The `common` most frequent words that the splitting rule can produce, those `wanted` with their
-        inflections, and of the rest those nearest to the wanted ones, up to `size`."""
+        inflections and kinds of what they name, and of the rest those nearest to the wanted ones, up to `size`."""
         with open(os.path.join(pack, "words.txt"), encoding="utf-8") as file:
             words = file.read().split("\n")
         scales = np.fromfile(os.path.join(pack, "scales.f32"), "<f4")
@@ -52,16 +65,17 @@ class Vocabulary:
         usable = [i for i in range(len(scales)) if re.fullmatch("[a-z0-9]+", words[i])]
         index = {words[i]: i for i in usable}
         kept = dict.fromkeys(usable[:common])
-        kept.update((index[word], None) for word in wanted if word in index)
+        kinds = {form for word in wanted for kind in thesaurus.names(word)[1] for form in (kind, kind + "s")}
+        kept.update((index[word], None) for word in [*wanted, *kinds] if word in index)
         unit = vectors / (np.linalg.norm(vectors.astype("f4"), axis=1, keepdims=True) + 1e-6)
         near = (unit @ unit[[index[word] for word in wanted if word in index and index[word] > 300]].T).max(1)
-        extra = made_words(index, wanted, vectors * scales[:, None])
+        extra = made_words(index, wanted, vectors * scales[:, None], thesaurus)
         for i in sorted((i for i in usable if i not in kept), key=lambda i: -near[i]):
             if len(kept) + len(extra) >= size:
                 break
             kept[i] = None
         kept = sorted(kept)
-        rows = np.stack(list(extra.values())).astype("f4") if extra else np.zeros((0, vectors.shape[1]), "f4")
+        rows = np.stack(list(extra.values())).astype("f4")
         new_scales = np.abs(rows).max(1) / 127
         new_vectors = np.rint(rows / new_scales[:, None]).astype("i1")
         return cls([words[i] for i in kept] + list(extra), np.concatenate([vectors[kept], new_vectors]),
@@ -75,6 +89,11 @@ class Vocabulary:
         """Indices of the known words, at most `rows`; an unknown word is dropped."""
         found = re.findall("[a-z0-9]+", text.lower().encode("ascii", "replace").decode())
         return [self.index[word] for word in found if word in self.index][:rows]
+
+    def tensors(self):
+        """as from_bundle reads them"""
+        return {"text.words": np.frombuffer("\n".join(self.words).encode(), "u1"), "text.vectors": self.vectors,
+                "text.scales": self.scales.astype("<f4")}
 
     def table(self):
         return torch.from_numpy(self.vectors.astype("f4") * self.scales[:, None])

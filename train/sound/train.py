@@ -49,18 +49,21 @@ def groups(net):
 
 
 def prepare(options):
-    for name, result in (("train_vae", "sound-vae.pt"), ("train_text", "sound-text.pt")):
+    """What is not in WORK yet: latents alone for a bundle, which has the rest."""
+    wanted = [("train_vae", "sound-vae.pt", []), ("train_text", "sound-text.pt", [])]
+    if options.bundle:
+        wanted = [("train_vae", "sound-latents.npz", ["--latents-only", "--bundle", options.bundle])]
+    for name, result, more in wanted:
         if not os.path.exists(os.path.join(options.work, result)):
             subprocess.run([sys.executable, os.path.join(HERE, name + ".py"), "--packs", options.packs,
-                            "--work", options.work, "--seed", str(options.seed)], check=True)
+                            "--work", options.work, "--seed", str(options.seed), *more], check=True)
 
 
 class Trainer:
     def __init__(self, options):
         self.options = options
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        if not options.bundle:
-            prepare(options)
+        prepare(options)
         mels, described = data.load(options.packs, options.work, options.seed)
         latents = Latents(options.work, described)
         self.listening = listener.Listening(options, mels, described, latents, self.device)
@@ -112,7 +115,7 @@ class Trainer:
                     "judge_optimiser": self.listening.optimiser.state_dict(), "step": self.step,
                     "seconds": time.time() - self.begin}, self.path)
         self.model.transformer = self.averaged
-        export(self.model, self.material.vocabulary, self.options.export)
+        export(self.model, self.material.vocabulary, self.material.latents.code, self.options.export)
         self.model.transformer = self.net
 
     def precision(self):

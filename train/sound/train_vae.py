@@ -44,15 +44,27 @@ def pairs(mel):
 class Code:
     """mel <-> latents: components scaled by the root of their deviation, so that the strong ones still weigh more."""
 
-    def __init__(self, mels, described, random):
+    def __init__(self, middle, basis):
+        self.middle, self.basis = middle, basis
+
+    @classmethod
+    def fit(cls, mels, described, random):
         share = np.cumsum(data.chances(described))
         some = [pairs(mels[i]) for i in np.minimum(np.searchsorted(share, random.random(4000)), len(mels) - 1)]
         every = np.concatenate([rows[random.integers(len(rows), size=10)] for rows in some])
-        self.middle = every.mean(0)
-        values, vectors = np.linalg.eigh(np.cov((every - self.middle).T))
+        middle = every.mean(0)
+        values, vectors = np.linalg.eigh(np.cov((every - middle).T))
         best = np.argsort(-values)[:CHANNELS - 1]
         deviation = np.sqrt(values[best])
-        self.basis = (vectors[:, best] / np.sqrt(deviation * deviation.mean())).astype("f4")
+        return cls(middle, (vectors[:, best] / np.sqrt(deviation * deviation.mean())).astype("f4"))
+
+    @classmethod
+    def of_bundle(cls, tensors):
+        return cls(tensors["code.middle"], tensors["code.basis"])
+
+    def tensors(self):
+        """What a bundle keeps of it, for those who train further: players have no use for it."""
+        return {"code.middle": self.middle.astype("<f4"), "code.basis": self.basis.astype("<f4")}
 
     def latents(self, mel):
         """[80, 2 N] -> [N, 32]"""
@@ -66,7 +78,8 @@ def write_latents(code, mels, path):
     std = np.full(CHANNELS, every[:, 1:].std(), "f4")  # one for all: code.basis has set their weights
     std[0] = 0.1
     quiet = code.latents(np.repeat(data.silence(), 2, 1))[0]
-    np.savez(path, latents=every, lengths=[len(rows) for rows in latents], mean=every.mean(0), std=std, silence=quiet)
+    np.savez(path, latents=every, lengths=[len(rows) for rows in latents], mean=every.mean(0), std=std, silence=quiet,
+             middle=code.middle, basis=code.basis)
 
 
 def main():
@@ -82,7 +95,11 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     mels, described = data.load(options.packs, options.work, options.seed)
-    code = Code(mels, described, np.random.default_rng(options.seed))
+    if options.bundle:
+        tensors, metadata = bundle.load(options.bundle)
+        code = Code.of_bundle(tensors)
+    else:
+        code = Code.fit(mels, described, np.random.default_rng(options.seed))
     latents = os.path.join(options.work, "sound-latents.npz")
     if not os.path.exists(latents):
         write_latents(code, mels, latents)
@@ -91,7 +108,6 @@ def main():
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vae = Vae(WIDTHS, CHANNELS)
     if options.bundle:
-        tensors, metadata = bundle.load(options.bundle)
         vae.load_state_dict({name[4:]: torch.from_numpy(value.astype("f4")) for name, value in tensors.items()
                              if name.startswith("vae.")})
     every = np.concatenate(mels[::4], 1).astype("f4")
