@@ -298,6 +298,7 @@ static void understand(converter *c, const float *samples)
   if (c->chunks == 0) memcpy(c->features, fresh, c->width * sizeof(float));
 }
 
+// The chunk that is done leaves the window.
 static void pass(converter *c)
 {
   size_t chunk = c->n * FBANK_SHIFT;
