@@ -11,7 +11,7 @@
 #include "random.h"
 #include "voice.h"
 
-enum { PROMPT_FRAMES = 500, FIRST_CHUNKS = 8, RESET_CHUNKS = 50, CHUNK_TIMES = STAGES + 1 };
+enum { PROMPT_FRAMES = 500, FIRST_CHUNKS = 8, CHUNK_TIMES = STAGES + 1 };
 
 static const struct {
   const char *name;
@@ -89,7 +89,8 @@ static mw_status open_size(pipeline *p, int size, const mw_bench_voice_wish *wis
   if (status == MW_OK) status = make_voice(p, error);
   converter_model networks = {p->encoder, p->decoder, p->schedule, p->vocoder};
   if (status == MW_OK)
-    status = converter_new(&p->loop, &networks, PROMPT_FRAMES, RESET_CHUNKS, false, error);
+    status =
+        converter_new(&p->loop, &networks, PROMPT_FRAMES, CONVERTER_RESET_CHUNKS, false, error);
   return status;
 }
 
@@ -102,7 +103,8 @@ static mw_status open_default(pipeline *p, unsigned steps, mw_error *error)
   status = mw_voice_open(&p->model_voice, p->model, name, NULL, error);
   converter_model networks = vc_model_networks(p->model);
   if (status == MW_OK)
-    status = converter_new(&p->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, false, error);
+    status = converter_new(&p->loop, &networks, VOICE_LONGEST_FRAMES, CONVERTER_RESET_CHUNKS, false,
+                           error);
   return status;
 }
 

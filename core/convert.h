@@ -24,9 +24,11 @@ typedef struct {
 
 typedef struct converter converter;
 
+enum { CONVERTER_RESET_CHUNKS = 50 }; // of the published loop
+
 // A chunk of n mel frames and its look-ahead are (n + ahead) / 4 content frames of the encoder.
-// `reset_chunks`: in the first generation positions are set back every so many chunks as the
-// published loop does (50). `published`: that loop where there are two.
+// `reset_chunks`: in the first generation positions are set back every so many chunks. `published`:
+// that loop where there are two.
 mw_status converter_new(converter **made, const converter_model *model,
                         size_t longest_prompt_frames, size_t reset_chunks, bool published,
                         mw_error *error);

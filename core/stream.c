@@ -23,7 +23,7 @@
 #include "stream.h"
 #include "voice.h"
 
-enum { PIECE_FRAMES = 256, RESET_CHUNKS = 50, GLIDES_PER_SECOND = 50 };
+enum { PIECE_FRAMES = 256, GLIDES_PER_SECOND = 50 };
 
 struct mw_stream {
   converter *loop;
@@ -123,8 +123,8 @@ static mw_status make(mw_stream **made, const mw_voice_model *model, const mw_vo
   s->gate_db = MW_GATE_OFF;
   glide_jump(&s->wet, 1.0f);
   glide_jump(&s->gain, 1.0f);
-  mw_status status =
-      converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES, RESET_CHUNKS, published, error);
+  mw_status status = converter_new(&s->loop, &networks, VOICE_LONGEST_FRAMES,
+                                   CONVERTER_RESET_CHUNKS, published, error);
   if (status == MW_OK) status = allocate(s, error);
   if (status != MW_OK) {
     mw_stream_free(s);

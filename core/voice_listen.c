@@ -99,13 +99,14 @@ static mw_status read_recording(sound *s, const char *path, mw_error *error)
 static mw_status collect_examples(mw_voice *v, const mw_voice_model *m, const sound *s,
                                   mw_error *error)
 {
-  enum { SHORTEST_PROMPT = 1, RESET_CHUNKS = 50 };
+  enum { SHORTEST_PROMPT = 1 };
   converter_model networks = vc_model_networks(m);
   converter *c = NULL;
   float *said = NULL;
   float *envelopes = NULL;
   size_t count = 0;
-  mw_status status = converter_new(&c, &networks, SHORTEST_PROMPT, RESET_CHUNKS, false, error);
+  mw_status status =
+      converter_new(&c, &networks, SHORTEST_PROMPT, CONVERTER_RESET_CHUNKS, false, error);
   if (status != MW_OK) return status;
   size_t step = converter_content_frames(c);
   size_t most = v->prompt_frames / EXAMPLES_FRAMES + step;
