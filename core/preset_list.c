@@ -45,10 +45,21 @@ static void add(listing *l, const char *path)
   strcpy(l->paths[l->count++], path);
 }
 
+// By the names without their ending: "dog" comes before "dog-angry".
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+  const char *x = (*a)->d_name;
+  const char *y = (*b)->d_name;
+  size_t m = is_preset(x) ? strlen(x) - strlen(PRESET_ENDING) : strlen(x);
+  size_t n = is_preset(y) ? strlen(y) - strlen(PRESET_ENDING) : strlen(y);
+  int order = strncmp(x, y, m < n ? m : n);
+  return order != 0 ? order : (m > n) - (m < n);
+}
+
 static void search(listing *l, const char *folder, int depth)
 {
   struct dirent **entries = NULL;
-  int count = scandir(folder, &entries, NULL, alphasort);
+  int count = scandir(folder, &entries, NULL, by_name);
   for (int i = 0; i < count; i++) {
     char path[PATH_SIZE];
     struct stat about;

@@ -229,6 +229,33 @@ static void places_have_an_order(void **state)
   assert_true(temp_folder_remove(folder));
 }
 
+static void append(void *context, const char *path, const mw_preset *read, const char *problem)
+{
+  (void)problem;
+  if (read == NULL || strstr(path, "/chosen/") == NULL) return;
+  char *names = context;
+  strcat(strcat(names, " "), read->name);
+}
+
+// A preset stands before those whose names go on behind its own.
+static void a_folder_is_listed_by_names(void **state)
+{
+  (void)state;
+  char folder[TEMP_FOLDER_SIZE];
+  char path[256];
+  char names[64] = "";
+  assert_true(temp_folder_make(folder));
+  snprintf(path, sizeof path, "%s/chosen", folder);
+  mkdir(path, 0777);
+  setenv("MEANWAVE_PRESETS", path, 1);
+  write_text(path, "dog.preset", "voice = v\n");
+  write_text(path, "dog-angry.preset", "voice = v\n");
+  write_text(path, "cat.preset", "voice = v\n");
+  assert_int_equal(mw_presets_list(append, names, &error), MW_OK);
+  assert_string_equal(names, " cat dog dog-angry");
+  assert_true(temp_folder_remove(folder));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -240,6 +267,7 @@ int main(void)
       cmocka_unit_test(long_things_are_refused),
       cmocka_unit_test(bytes_at_random_never_harm),
       cmocka_unit_test(places_have_an_order),
+      cmocka_unit_test(a_folder_is_listed_by_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
