@@ -11,6 +11,7 @@
 //             voice's
 //   decoder   n mel frames in -1..1
 //   examples  where the voice has some: a share of the envelopes that its recording has there
+//   variance  where the decoder says how much too smooth it is: as far apart as recordings are
 //   vocoder   (mel + 1) / 2, with the last frames before; joined by a cross-fade
 #include "convert_internal.h"
 
@@ -55,6 +56,8 @@ static mw_status make_states(converter *c, size_t longest_prompt_frames, mw_erro
     status = pitch_tracker_new(&c->pitch, error);
   if (status == MW_OK && c->pitch != NULL && !c->published)
     status = examples_state_new(&c->likeness, c->width, c->mel_bins, error);
+  if (status == MW_OK && flow_vc_variance(c->m.decoder) != NULL)
+    status = global_variance_state_new(&c->variance, flow_vc_variance(c->m.decoder), error);
   if (status == MW_OK)
     status =
         flow_vc_state_new(&c->decoder, c->m.decoder, c->m.schedule, longest_prompt_frames, error);
@@ -118,6 +121,7 @@ void converter_free(converter *c)
   asr_state_free(c->encoder);
   pitch_tracker_free(c->pitch);
   examples_state_free(c->likeness);
+  global_variance_state_free(c->variance);
   flow_vc_state_free(c->decoder);
   vocos_stream_free(c->vocoder);
   arena_free(c->memory);
@@ -135,6 +139,7 @@ void converter_reset(converter *c, uint64_t seed)
   c->pitch_mean = MEAN_FIRST_OCTAVES;
   c->pitch_weight = MEAN_FIRST;
   if (c->likeness != NULL) examples_reset(c->likeness);
+  if (c->variance != NULL) global_variance_reset(c->variance);
   flow_vc_reset(c->decoder);
   vocos_stream_reset(c->vocoder);
   if (c->published) blocks_reset(c);
@@ -264,6 +269,11 @@ size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *co
   flow_vc_chunk(c->decoder, voice, content, c->noise, c->n, ahead, c->mel);
   if (c->examples != NULL)
     examples_apply(c->likeness, c->examples, c->features + c->width, c->n / STRETCH, c->mel);
+  if (c->variance != NULL) {
+    if (voice != c->spoken) global_variance_reset(c->variance);
+    c->spoken = voice;
+    global_variance_run(c->variance, c->mel, c->n);
+  }
   if (mel != NULL) memcpy(mel, c->mel, count * sizeof(float));
   converter_mark(c, STAGE_DECODER);
   for (size_t i = 0; i < count; i++) c->mel[i] = (c->mel[i] + 1.0f) / 2.0f;

@@ -26,8 +26,10 @@ struct converter {
   float pitch_mean;     // of the source, octaves
   float pitch_weight;   // voiced frames in it
   float semitones;
-  const examples *examples; // NULL for none
-  examples_state *likeness; // NULL when the decoder is not told the pitch
+  const examples *examples;        // NULL for none
+  examples_state *likeness;        // NULL when the decoder is not told the pitch
+  global_variance_state *variance; // NULL where nothing is known of it
+  const flow_vc_voice *spoken;     // the voice of the chunk before
   flow_vc_state *decoder;
   vocos_stream *vocoder;
   size_t n;       // mel frames of a chunk

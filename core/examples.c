@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "cepstrum.h"
 #include "kernels.h"
 
 enum {
@@ -43,12 +44,6 @@ struct examples_state {
   float *cosines; // [EXAMPLES_ENVELOPE, bins], orthonormal
 };
 
-static double cosine(size_t k, size_t bin, size_t bins)
-{
-  double norm = sqrt((k == 0 ? 1.0 : 2.0) / (double)bins);
-  return norm * cos(M_PI / (double)bins * ((double)bin + 0.5) * (double)k);
-}
-
 // Mean over mel [frames, bins], then cosines. `table` [EXAMPLES_ENVELOPE, bins]
 static void measure(const float *mel, size_t frames, const float *table, size_t bins,
                     float *envelope)
@@ -64,7 +59,7 @@ static void measure(const float *mel, size_t frames, const float *table, size_t 
 static void fill_cosines(float *table, size_t bins)
 {
   for (size_t k = 0; k < EXAMPLES_ENVELOPE; k++)
-    for (size_t b = 0; b < bins; b++) table[k * bins + b] = (float)cosine(k, b, bins);
+    for (size_t b = 0; b < bins; b++) table[k * bins + b] = (float)cepstrum_cosine(k, b, bins);
 }
 
 mw_status examples_measure(const float *mel, size_t frames, size_t bins, size_t count,

@@ -216,6 +216,7 @@ mw_status flow_vc_load(flow_vc **loaded, const weights_view *view, size_t chunk_
   if (status == MW_OK) status = read_timbre(f, view, error);
   if (status == MW_OK) status = read_ends(f, view, error);
   if (status == MW_OK) status = read_pitch(f, view, error);
+  if (status == MW_OK) status = global_variance_load(&f->variance, view, f->mel, error);
   for (size_t i = 0; status == MW_OK && i < f->depth; i++) status = read_block(f, i, view, error);
   if (status != MW_OK) {
     flow_vc_free(f);
@@ -240,6 +241,7 @@ void flow_vc_free(flow_vc *f)
   }
   matrix_free(f->final_modulation);
   matrix_free(f->out);
+  global_variance_free(f->variance);
   for (size_t i = 0; i < f->depth; i++) {
     flow_block *b = &f->blocks[i];
     matrix_free(b->modulation);
@@ -260,6 +262,11 @@ bool flow_vc_wants_pitch(const flow_vc *f)
 void flow_vc_add_pitch(const flow_vc *f, pitch_value told, float *content)
 {
   pitch_embedding_add(&f->pitch, told, content);
+}
+
+const global_variance *flow_vc_variance(const flow_vc *f)
+{
+  return f->variance;
 }
 
 bool flow_vc_second_generation(const flow_vc *f)

@@ -7,6 +7,7 @@
 #ifndef MEANWAVE_FLOW_VC_H
 #define MEANWAVE_FLOW_VC_H
 
+#include "global_variance.h"
 #include "pitch.h"
 #include "timbre.h"
 #include "timbre_tokens.h"
@@ -30,6 +31,9 @@ size_t flow_vc_speaker(const flow_vc *f);
 bool flow_vc_wants_pitch(const flow_vc *f);
 // Real time. Adds a row's pitch to its content.
 void flow_vc_add_pitch(const flow_vc *f, pitch_value told, float *content);
+
+// How much too smooth our own models' mels are; NULL: nothing is known of that.
+const global_variance *flow_vc_variance(const flow_vc *f);
 
 // A target: speaker embedding [speaker] and reference mel [frames, mel] in -1..1, folded. The
 // second generation needs no reference mel. Not real time.

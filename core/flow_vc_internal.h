@@ -32,19 +32,20 @@ struct flow_vc {
   size_t mel;
   size_t content;
   size_t speaker;
-  size_t chunk;             // frames
-  size_t ahead;             // frames of look-ahead
-  timbre *timbre;           // first generation, else NULL
-  timbre_tokens *tokens;    // second generation, else NULL
-  matrix *embed_mel;        // [dim, mel]
-  matrix *embed_timbre;     // [dim, content]
-  matrix *embed_speaker;    // [dim, speaker], with the bias of the whole projection
-  matrix *embed_clean;      // [dim, mel]; first generation, else NULL
-  matrix *time_in[2];       // t, r: [dim, 256]
-  matrix *time_out[2];      // [dim, dim]
-  matrix *final_modulation; // [2 dim, dim]: scale, shift
-  matrix *out;              // [mel, dim]
-  pitch_embedding pitch;    // no bins: it is not told
+  size_t chunk;              // frames
+  size_t ahead;              // frames of look-ahead
+  timbre *timbre;            // first generation, else NULL
+  timbre_tokens *tokens;     // second generation, else NULL
+  matrix *embed_mel;         // [dim, mel]
+  matrix *embed_timbre;      // [dim, content]
+  matrix *embed_speaker;     // [dim, speaker], with the bias of the whole projection
+  matrix *embed_clean;       // [dim, mel]; first generation, else NULL
+  matrix *time_in[2];        // t, r: [dim, 256]
+  matrix *time_out[2];       // [dim, dim]
+  matrix *final_modulation;  // [2 dim, dim]: scale, shift
+  matrix *out;               // [mel, dim]
+  pitch_embedding pitch;     // no bins: it is not told
+  global_variance *variance; // NULL: not known
   flow_block blocks[FLOW_VC_DEPTH_LIMIT];
 };
 

@@ -18,6 +18,7 @@ import torch
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 from common import bundle
+from voice import variance
 from voice.decoder import Decoder
 from voice.encoder import Encoder
 from voice.speaker import Speaker
@@ -38,7 +39,7 @@ def main():
     decoder = Decoder(**SIZES, spk=speaker.config["out"])
     for module, prefix in ((encoder, "encoder."), (speaker, "speaker."), (decoder, "decoder.")):
         found = {name[len(prefix):]: torch.from_numpy(value.astype("f4"))
-                 for name, value in tensors.items() if name.startswith(prefix)}
+                 for name, value in tensors.items() if name.startswith(prefix) and name != variance.NAME}
         found.update({name: value for name, value in module.state_dict().items() if "num_batches" in name})
         module.load_state_dict(found)
     save = lambda name, state: torch.save(state, os.path.join(options.work, name))

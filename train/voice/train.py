@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the default voice model from packs to bundle: encoder, speaker, decoder, export.
+"""Trains the default voice model from packs to bundle: encoder, speaker, decoder, export, and what conversions of the
+engine (./waf build) lack of recordings.
 
   python3 train/voice/train.py --packs PACKS --work WORK [--minutes M] [--export models/voice.safetensors]
 
@@ -32,6 +33,7 @@ def main():
                         str(options.threads), "--minutes", str(options.minutes * share)], check=True)
     subprocess.run([sys.executable, os.path.join(here, "export.py"), *same, "--export",
                     options.export], check=True)
+    subprocess.run([sys.executable, os.path.join(here, "variance.py"), *same[:4], options.export], check=True)
 
 
 main()
