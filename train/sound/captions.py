@@ -187,6 +187,7 @@ ATTRIBUTES = {
     "form": {"arpeggio": "arpeggio; arpeggio; broken chord", "melody": "melody; melody; tune",
              "chord": "chord", "note": "single note; note; tone"},
 }
+BARE = 0.3  # of the captions of what has attributes tell none of them
 COMMON = ("the sound recording of while there is over with then key sharp flat playing outside",)
 KINDS_DEPTH, KINDS_MOST = 4, 350  # of a word: how far down, and more than that say too little of it
 FAMILIES = "lead pad reed pipe brass bass grand steel nylon"  # of instruments, which mean something else first
@@ -282,9 +283,10 @@ class Writer:
         return " ".join(words)
 
     def write(self, random, description):
+        """-> a caption, and the attributes that it tells"""
         base = self.choose(random, description["phrases"])
-        told = {name: value for name, value in description["attributes"].items()
-                if name == "form" or random.random() < 0.85}
+        open_to_tell = {} if random.random() < BARE else description["attributes"]
+        told = {name: value for name, value in open_to_tell.items() if name == "form" or random.random() < 0.85}
         before, after = [], []
         for name, value in told.items():
             if name == "form":
@@ -320,20 +322,21 @@ class Writer:
         caption = " ".join(words + after)
         dice = random.random()
         if dice < 0.12:
-            return "the sound of " + caption
+            return "the sound of " + caption, told
         if dice < 0.2:
-            return "recording of a " + caption
-        return ("a " if dice < 0.4 else "") + caption
+            return "recording of a " + caption, told
+        return ("a " if dice < 0.4 else "") + caption, told
 
     def pair(self, random, first, second):
         join = self.choose(random, ["and", "with", "and", "then", "with a", "while there is", "over"])
-        return "%s %s %s" % (self.write(random, first), join, self.write(random, second))
+        return "%s %s %s" % (self.write(random, first)[0], join, self.write(random, second)[0])
 
     def caption(self, random, descriptions):
+        """-> a caption, and the attributes that it tells of a sound alone"""
         if len(descriptions) == 1:
             return self.write(random, descriptions[0])
         order = random.permutation(2)
-        return self.pair(random, descriptions[order[0]], descriptions[order[1]])
+        return self.pair(random, descriptions[order[0]], descriptions[order[1]]), {}
 
 
 def all_words(described):

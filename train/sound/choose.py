@@ -23,7 +23,7 @@ from sound import classifier
 CONCEPTS = {  # of presets that are not named by one
     "baby": "crying_baby", "banjo": "plucked folk", "bass-acoustic": "bass", "beep-high": "beep", "beep-low": "beep",
     "beeps-fast": "beep", "campfire": "crackling_fire", "choir": "ensemble", "clarinet": "reed",
-    "click": "beep; footstep", "clock": "clock_tick", "clock-fast": "clock_tick", "confirmation": "beep",
+    "click": "beep; footstep", "clock": "clock_tick", "clock-fast": "clock_tick", "confirmation": "beep; bell; mallets",
     "crash-cymbal": "cymbal", "dog": "dog_bark", "dog-angry": "dog_bark", "dog-distant": "dog_bark",
     "door-slam": "door", "downpour": "rain", "drum-groove": "drum beat", "drums-fast": "drum beat",
     "drums-slow": "drum beat", "fire": "crackling_fire", "flute": "pipe", "guitar-acoustic": "guitar",

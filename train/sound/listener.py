@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who listens to what is made while it is learned: two classifiers of different kinds, and a judge that learns along.
+"""Who listens to what is made while it is learned: classifiers of two kinds, one for attributes, and a judge that learns
+along.
 
 All see the mel that latents stand for. The classifiers know the clips that the model is trained on and are trained
 first; the judge's ear (classifier.py) shares no network, no front end and no weight with them.
@@ -12,11 +13,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from common import packs
-from sound import classifier, train_text, train_vae
+from sound import asked, train_text, train_vae
 
 FRAMES, BATCH, STEPS, RATE = 100, 32, 3000, 2e-3
+EACH = 2    # classifiers of each kind, which learn from other draws; of each kind one at random hears a batch
+LENGTHS = (50, 75, 100, 100)  # that a classifier learns from
 NOISE = 0.4  # at most, on the latents that the classifier learns from: what it says changes smoothly then
-CLASSIFIED, JUDGED = 0.025, 0.03  # weights of what the two say
+CLASSIFIED, JUDGED = 0.05, 0.05  # weights of what the two say
+APART = 0.05  # weight of how unlike the recordings the classifiers' layers find it
+ASTRAY = 0.3  # of that, what is missed of attributes
+SHIFTS = 16  # frames at most that are left out at the beginning: the classifiers' strides would be heard as a beat
 DOUBT = 2.0  # what the classifier's scores are divided by, so that no single clip outweighs the rest
 
 
@@ -57,10 +63,15 @@ class Places(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(8, size) for size in sizes[1:])
         self.out = nn.Linear(2 * sizes[-1] * 5, labels)
 
-    def forward(self, x):
+    def layered(self, x):
+        """-> what each layer says"""
+        said = []
         for layer, norm in zip(self.layers, self.norms):
-            x = F.silu(norm(layer(x)))
-        return self.out(F.dropout(pooled(x), 0.3, self.training))
+            said.append(F.silu(norm(layer(said[-1] if said else x))))
+        return said
+
+    def forward(self, x):
+        return self.out(F.dropout(pooled(self.layered(x)[-1]), 0.3, self.training))
 
 
 class Courses(nn.Module):
@@ -73,12 +84,26 @@ class Courses(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(8, width) for _ in self.layers)
         self.out = nn.Linear(2 * width, labels)
 
-    def forward(self, x):
+    def layered(self, x):
         x = x[:, 0] - x[:, 0].mean((1, 2), keepdim=True)
-        x = torch.cat([x, F.pad(x[..., 1:] - x[..., :-1], (1, 0))], 1)
+        said = [torch.cat([x, F.pad(x[..., 1:] - x[..., :-1], (1, 0))], 1)]
         for layer, norm in zip(self.layers, self.norms):
-            x = F.silu(norm(layer(x)))
-        return self.out(F.dropout(torch.cat([x.mean(2), x.amax(2)], 1), 0.3, self.training))
+            said.append(F.silu(norm(layer(said[-1]))))
+        return said[1:]
+
+    def forward(self, x):
+        last = self.layered(x)[-1]
+        return self.out(F.dropout(torch.cat([last.mean(2), last.amax(2)], 1), 0.3, self.training))
+
+
+def unlike(made, real):
+    """How far what layers say of made sounds is from what they say of recordings of the same: of its mean and its deviation
+    over time, in the recordings' own deviations."""
+    far = 0.0
+    for a, b in zip(made, real):
+        for told, wanted in ((a.float().mean(-1), b.float().mean(-1)), (a.float().std(-1), b.float().std(-1))):
+            far = far + ((told - wanted).abs() / (wanted.std(0, keepdim=True) + 0.05)).mean()
+    return far / (2 * len(made))
 
 
 class Judge(nn.Module):
@@ -102,31 +127,6 @@ class Judge(nn.Module):
         return self.out(x)[:, 0] + fit[:, None, None]
 
 
-class Concepts:
-    """Labels, and the groups of labels that are one concept."""
-
-    def __init__(self, described, paths):
-        self.labels = sorted({of["label"] for row in described for of in row["of"]})
-        self.index = {label: i for i, label in enumerate(self.labels)}
-        names = [classifier.concept(label, paths.get(label, "")) or label for label in self.labels]
-        groups = sorted(set(names))
-        self.member = F.one_hot(torch.tensor([groups.index(name) for name in names])).float()
-
-    def targets(self, rows):
-        """descriptions -> [rows, labels]: shares that add up to one"""
-        target = torch.zeros(len(rows), len(self.labels))
-        for line, of in zip(target, rows):
-            for one in of:
-                line[self.index[one["label"]]] += 1 / len(of)
-        return target
-
-    def loss(self, scores, target):
-        """How far from the label, and from any label of its concept: [B]"""
-        labels = scores.float().softmax(1)
-        groups = labels @ self.member
-        return -(0.3 * target * (labels + 1e-6).log()).sum(1) - ((target @ self.member) * (groups + 1e-6).log()).sum(1)
-
-
 def disturb(random, picture):
     """Louder or fainter, coloured, in noise, with holes."""
     many, _, bins, frames = picture.shape
@@ -144,40 +144,41 @@ def disturb(random, picture):
     return torch.cat([mel.masked_fill(hole, -1.0), picture[:, 1:]], 1)
 
 
-def train(kind, latents, described, concepts, picture, work, seed=5, steps=STEPS):
-    """-> a classifier; kept in WORK. One clip of twenty is kept from it, and how it does there is printed."""
-    path = os.path.join(work, "sound-%s.pt" % kind.__name__.lower())
-    net = kind(len(concepts.labels))
+def train(kind, asked, name, seed, latents, described, picture, work, disturbed=True):
+    """-> a network that hears what is `asked` for; kept in WORK. One clip of twenty is kept from it, and how it does there
+    is printed."""
+    path, net = os.path.join(work, "sound-%s.pt" % name), kind(asked.outputs)
     if os.path.exists(path):
         net.load_state_dict(torch.load(path, map_location="cpu"))
         return net.eval().requires_grad_(False)
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=0.05)
-    unseen = [i for i, row in enumerate(described) if i % 20 == 7 and row["kind"] not in ("made", "mixed")]
-    for step in range(steps):
-        optimiser.param_groups[0]["lr"] = RATE * min(1, step / 100) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        chosen = [i for i in latents.draw(random, BATCH + 8) if i % 20 != 7][:BATCH]
+    telling = [asked.tells(row) for row in described]
+    unseen = [i for i, row in enumerate(described) if i % 20 == 7 and row["kind"] not in ("made", "mixed") and telling[i]]
+    for step in range(STEPS):
+        optimiser.param_groups[0]["lr"] = RATE * min(1, step / 100) * 0.5 * (1 + np.cos(np.pi * step / STEPS))
+        chosen = [i for i in latents.draw(random, 4 * BATCH) if i % 20 != 7 and telling[i]][:BATCH]
+        length = random.choice(LENGTHS)
         with torch.no_grad():
-            x = torch.from_numpy(np.stack([latents.part(random, i, FRAMES) for i in chosen]))
-            x = x + NOISE * torch.rand(len(x), 1, 1) * torch.randn_like(x)
-            x = disturb(random, picture(x))
-        target = concepts.targets([described[i]["of"] for i in chosen])
+            x = torch.from_numpy(np.stack([latents.part(random, i, length) for i in chosen]))
+            x = x + (NOISE if disturbed else NOISE / 4) * torch.rand(len(x), 1, 1) * torch.randn_like(x)
+            x = disturb(random, picture(x)) if disturbed else picture(x)
+        target = asked.targets([described[i] for i in chosen])
         other, keep = torch.randperm(len(x)), float(random.beta(0.3, 0.3)) if random.random() < 0.5 else 1.0
         with torch.autocast("cpu", torch.bfloat16):
             scores = net(keep * x + (1 - keep) * x[other])
-        loss = (keep * concepts.loss(scores, target) + (1 - keep) * concepts.loss(scores, target[other])).mean()
+        loss = (keep * asked.loss(scores, target) + (1 - keep) * asked.loss(scores, target[other])).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         if step % 100 == 99:
-            print("%s step %d loss %.3f" % (kind.__name__, step + 1, loss.item()), flush=True)
+            print("%s step %d loss %.3f" % (name, step + 1, loss.item()), flush=True)
     net.eval().requires_grad_(False)
     x = torch.from_numpy(np.stack([latents.part(random, i, FRAMES) for i in unseen]))
-    target = concepts.targets([described[i]["of"] for i in unseen])
-    heard = (net(picture(x)).softmax(1) @ concepts.member).argmax(1)
-    print("%s: %.0f %% of %d unseen clips are heard as their concept" % (
-        kind.__name__, 100 * (heard == (target @ concepts.member).argmax(1)).float().mean(), len(unseen)), flush=True)
+    with torch.no_grad():
+        right = asked.right(net(picture(x)), asked.targets([described[i] for i in unseen]))
+    print("%s: right of %.0f %% of %d unseen clips" % (name, 100 * right, len(unseen)), flush=True)
     torch.save(net.state_dict(), path)
     return net
 
@@ -187,10 +188,13 @@ class Listening:
 
     def __init__(self, options, mels, described, latents, device):
         _, rows = packs.open_pack(options.packs, options.work, "sounds")
-        self.concepts = Concepts(described, {row["label"]: row["path"] for row in rows})
+        self.concepts = asked.Concepts(described, {row["label"]: row["path"] for row in rows})
+        self.attributes = asked.Attributes()
         self.picture = Picture(latents.clips, mels)
-        self.classifiers = [train(kind, latents, described, self.concepts, self.picture, options.work).to(device)
-                            for kind in (Places, Courses)]
+        hear = lambda *what: train(*what[:4], latents, described, self.picture, options.work, *what[4:]).to(device)
+        self.classifiers = [[hear(kind, self.concepts, "%s%d" % (name, i), 5 + i) for i in range(EACH)]
+                            for kind, name in ((Places, "places"), (Courses, "courses"))]
+        self.manners = hear(Places, self.attributes, "manners", 5, False)
         self.random = np.random.default_rng(options.seed)
         self.picture.to(device)
         self.concepts.member = self.concepts.member.to(device)
@@ -207,12 +211,27 @@ class Listening:
         self.optimiser.step()
         return loss.item()
 
-    def __call__(self, real, made, condition, target):
+    def told(self, real, made, rows, attributes):
+        """-> how little the classifiers hear in a mel what was asked for, the labels of rows; how unlike the recordings it is
+        to them; how little of the attributes is heard"""
+        target = self.concepts.targets(rows).to(made.device)
+        disturbed, missed, apart = disturb(self.random, made), 0.0, 0.0
+        for some in self.classifiers:
+            net = some[self.random.integers(EACH)]
+            missed = missed + self.concepts.loss(net(disturbed) / DOUBT, target).mean()
+            with torch.no_grad():
+                wanted = net.layered(real)
+            apart = apart + unlike(net.layered(made), wanted)
+        astray = self.attributes.loss(self.manners(made) / DOUBT, self.attributes.told(attributes).to(made.device)).mean()
+        return missed / len(self.classifiers), apart / len(self.classifiers), astray
+
+    def __call__(self, real, made, condition, rows, attributes):
         """-> what the generator is told of its latents, {what: mean}"""
-        real, made = self.picture(real), self.picture(made)
-        judged = self.learn(real, made.detach(), condition)
-        disturbed = disturb(self.random, made)
-        missed = [self.concepts.loss(net(disturbed) / DOUBT, target).mean() for net in self.classifiers]
-        missed = sum(missed) / len(missed)
+        start = int(self.random.integers(SHIFTS))
+        real, made = self.picture(real[:, start:]), self.picture(made[:, start:])
+        missed, apart, astray = self.told(real, made, rows, attributes)
+        believed = self.learn(real, made.detach(), condition)
         liked = self.judge(made, condition).mean()
-        return CLASSIFIED * missed - JUDGED * liked, {"missed": missed.item(), "liked": liked.item(), "judge": judged}
+        loss = CLASSIFIED * (missed + ASTRAY * astray) + APART * apart - JUDGED * liked
+        return loss, {"missed": missed.item(), "apart": apart.item(), "astray": astray.item(), "liked": liked.item(),
+                      "judge": believed}

@@ -56,13 +56,13 @@ class Material:
 
     def batch(self, count, length, dropout):
         """-> latents [count, length, channels], what the encoder says of their captions (of none, for a share of
-        `dropout`), descriptions"""
+        `dropout`), the clips' descriptions, the attributes that the captions tell"""
         chosen = self.latents.draw(self.random, count)
-        of = [self.described[i]["of"] for i in chosen]
-        told = self.random.random(count) >= dropout
+        described = [self.described[i] for i in chosen]
+        kept = self.random.random(count) >= dropout
         rows = len(self.text.position)
-        said = [self.writer.varied(self.random, self.writer.caption(self.random, some)) for some in of]
-        said = [self.vocabulary.ids(caption, rows) for caption in said]
-        ids = [self.strays.among(self.random, line, STRAY) if keep else [] for line, keep in zip(said, told)]
+        said, told = zip(*(self.writer.caption(self.random, row["of"]) for row in described))
+        said = [self.vocabulary.ids(self.writer.varied(self.random, caption), rows) for caption in said]
+        ids = [self.strays.among(self.random, line, STRAY) if keep else [] for line, keep in zip(said, kept)]
         some = np.stack([self.latents.part(self.random, i, length) for i in chosen])
-        return torch.from_numpy(some).to(self.table.device), self.features(ids), of
+        return torch.from_numpy(some).to(self.table.device), self.features(ids), described, told

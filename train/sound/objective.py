@@ -15,6 +15,12 @@ def flow_targets(velocity, teacher, z, t, features, empty):
         return 0.5 * velocity + 0.5 * told + (GUIDANCE - 1) * (told - untold)
 
 
+def told_targets(teacher, z, t, features):
+    """The velocity that a teacher says which learned guided ones."""
+    with torch.no_grad():
+        return teacher(z, *features, t, t)
+
+
 def split_targets(net, z, r, t, features, random):
     """The weighted sum over a split of [r, t], by the averaged network."""
     with torch.no_grad():
@@ -46,8 +52,8 @@ def travel(net, z, features, random):
         times = [torch.full((len(z),), time, device=z.device) for time in (r, t)]
         return z - (t - r) * net(z, *features, *times).float()
 
-    t = 1.0 if random.random() < 0.5 else random.uniform(0.2, 1.0)
-    r = random.choice([0.0, random.uniform(0.0, t), max(0.0, t - SHORT)], p=(0.6, 0.2, 0.2))
+    t = 1.0 if random.random() < 0.7 else random.uniform(0.2, 1.0)
+    r = random.choice([0.0, random.uniform(0.0, t), max(0.0, t - SHORT)], p=(0.7, 0.15, 0.15))
     if t < 1:
         with torch.no_grad():
             z = jump(z, t, 1.0)

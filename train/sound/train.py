@@ -9,7 +9,7 @@ transformer learns flow matching (r = t) first. Then, from the averaged weights 
 goes on with guidance folded into its target and half learns interval consistency (SplitMeanFlow): u over [r, t] is
 the weighted sum of u over [r, s] and [s, t]. With --objective jvp that half learns the identity of MeanFlow instead:
 u = v - (t - r) du/dt. And what it makes from noise, as a player does, has to be heard as what was asked for
-(listener.py). With --bundle all of it goes on from the weights of a bundle.
+(listener.py). With --bundle that second stage goes on from the weights of a bundle, whose velocities are guided already.
 """
 import argparse
 import copy
@@ -33,6 +33,7 @@ TOKENS = 900         # of a batch: clips times their length
 FLOW_SHARE = 0.4     # of the time
 DROPOUT = 0.1        # of the condition
 HEARD = 12           # clips of two seconds a step that the listeners hear
+KEPT = 0.35          # of a bundle's weights: as many sounds are recognised, and they are cleaner
 
 SLOWER = {"_embed": 0.05, "text_cond_proj": 0.3, "audio_input_proj": 0.3}
 
@@ -80,7 +81,8 @@ class Trainer:
         net.latent_mean.copy_(torch.from_numpy(latents.mean))
         net.latent_std.copy_(torch.from_numpy(latents.std))
         self.averaged = copy.deepcopy(net)
-        self.teacher = None  # the averaged network of the first stage
+        self.teacher = copy.deepcopy(net) if options.bundle else None  # else the averaged network of the first stage
+        self.flow_share = 0.0 if options.bundle else FLOW_SHARE
         self.optimiser = torch.optim.AdamW(groups(net), options.rate, betas=(0.9, 0.98), weight_decay=0.01)
         self.step, seconds = 0, 0.0
         self.path = os.path.join(options.work, "sound.pt")
@@ -114,7 +116,10 @@ class Trainer:
                     "judge": self.listening.judge.state_dict(),
                     "judge_optimiser": self.listening.optimiser.state_dict(), "step": self.step,
                     "seconds": time.time() - self.begin}, self.path)
-        self.model.transformer = self.averaged
+        self.model.transformer = copy.deepcopy(self.averaged)
+        if self.options.bundle:
+            for mine, theirs in zip(self.model.transformer.parameters(), self.teacher.parameters()):
+                mine.data.lerp_(theirs.data, KEPT)
         export(self.model, self.material.vocabulary, self.material.latents.code, self.options.export)
         self.model.transformer = self.net
 
@@ -126,7 +131,7 @@ class Trainer:
         return min(1.0, (time.time() - self.begin) / 60 / self.options.minutes)
 
     def rate(self):
-        late = max(0.0, (self.spent() - FLOW_SHARE) / (1 - FLOW_SHARE))
+        late = max(0.0, (self.spent() - self.flow_share) / (1 - self.flow_share))
         return self.options.rate * min(1, (self.step + 1) / 400) * float(0.03 + 0.97 * np.cos(np.pi / 2 * late))
 
     def second_stage(self):
@@ -141,7 +146,7 @@ class Trainer:
         tokens = TOKENS if self.teacher is None else TOKENS // 2
         length = int(LENGTHS[self.random.integers(len(LENGTHS))])
         count = max(2, tokens // length // 2 * 2)
-        x0, features, _ = self.material.batch(count, length, DROPOUT)
+        x0, features, _, _ = self.material.batch(count, length, DROPOUT)
         noise = torch.randn_like(x0)
         velocity = noise - x0
         t = torch.sigmoid(torch.randn(count, device=self.device))
@@ -167,7 +172,10 @@ class Trainer:
         net, teacher, options = self.net, self.teacher, self.options
         first, second = ([f[:half] for f in features], [f[half:] for f in features])
         empty = [net.empty_string_feat.expand(half, -1, -1), net.empty_string_feat_c.expand(half, -1)]
-        guided = objective.flow_targets(velocity[:half], teacher, z[:half], t[:half], first, empty)
+        if options.bundle:
+            guided = objective.told_targets(teacher, z[:half], t[:half], first)
+        else:
+            guided = objective.flow_targets(velocity[:half], teacher, z[:half], t[:half], first, empty)
         if options.objective == "split":
             later = objective.split_targets(self.averaged, z[half:], r[half:], t[half:], second, self.random)
         else:
@@ -177,10 +185,10 @@ class Trainer:
 
     def be_heard(self):
         """Learns from what the listeners say of what it makes. -> {what: mean}"""
-        real, features, of = self.material.batch(HEARD, listener.FRAMES, 0.0)
+        real, features, rows, attributes = self.material.batch(HEARD, listener.FRAMES, 0.0)
         with self.precision():
             made = objective.travel(self.net, torch.randn_like(real), features, self.random)
-            loss, told = self.listening(real, made, features[1], self.listening.concepts.targets(of).to(self.device))
+            loss, told = self.listening(real, made, features[1], rows, attributes)
         loss.backward()
         return told
 
@@ -203,7 +211,7 @@ class Trainer:
 
     def run(self):
         while self.spent() < 1:
-            if self.spent() >= FLOW_SHARE and self.teacher is None:
+            if self.spent() >= self.flow_share and self.teacher is None:
                 self.second_stage()
             self.advance()
             if self.step % 50 == 0:
@@ -225,7 +233,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bfloat16", action="store_true",
                         help="products in 16 bit: 1.6 times faster with PyTorch 2 on processors that have them")
-    parser.add_argument("--bundle", help="a sound bundle to begin with: text encoder and autoencoder stay")
+    parser.add_argument("--bundle", help="a sound bundle to go on from: text encoder and autoencoder stay")
     parser.add_argument("--export", default="models/sound.safetensors")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -96,7 +96,7 @@ def main():
         spent = min(1.0, (time.time() - begin) / 60 / options.minutes)
         optimiser.param_groups[0]["lr"] = float(2e-3 * 0.5 * (1 + np.cos(np.pi * spent)) * min(1, (step + 1) / 100))
         rows = [described[i]["of"] for i in np.minimum(np.searchsorted(share, random.random(BATCH)), len(described) - 1)]
-        told_of = [writer.caption(random, of) for of in rows]
+        told_of, attributes = zip(*(writer.caption(random, of) for of in rows))
         simple = [vocabulary.ids(caption, SIZES["rows"]) for caption in told_of]
         ids = [vocabulary.ids(writer.varied(random, caption), SIZES["rows"]) for caption in told_of]
         target = torch.zeros(BATCH, len(labels))
@@ -113,8 +113,7 @@ def main():
                                    + (again_c - text_f_c).pow(2).mean() / text_f_c.var())
         for name, values in captions.ATTRIBUTES.items():
             order = list(values)
-            wanted = torch.tensor([0 if len(of) > 1 or name not in of[0]["attributes"]
-                                   else 1 + order.index(of[0]["attributes"][name]) for of in rows])
+            wanted = torch.tensor([1 + order.index(some[name]) if name in some else 0 for some in attributes])
             loss = loss + 0.2 * F.cross_entropy(told[name], wanted)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
