@@ -34,15 +34,19 @@ struct global_variance_state {
   float *more;  // [bins]
 };
 
-static void fill_spread(float *spread, size_t bins, const float *ratios, size_t count)
+// cosines: [count, bins], to be filled
+static void fill_spread(float *spread, float *cosines, size_t bins, const float *ratios,
+                        size_t count)
 {
+  for (size_t k = 0; k < count; k++)
+    for (size_t b = 0; b < bins; b++) cosines[k * bins + b] = (float)cepstrum_cosine(k, b, bins);
   for (size_t i = 0; i < bins; i++) {
     float low = ((float)i / (float)bins - LOW_KEPT) / (LOW_WHOLE - LOW_KEPT);
     float share = fmaxf(0.0f, fminf(1.0f, low));
     for (size_t k = 0; k < count; k++) {
-      float row = share * (ratios[k] - 1.0f) * (float)cepstrum_cosine(k, i, bins);
-      for (size_t j = 0; j < bins; j++)
-        spread[i * bins + j] += row * (float)cepstrum_cosine(k, j, bins);
+      const float *cosine = cosines + k * bins;
+      float row = share * (ratios[k] - 1.0f) * cosine[i];
+      for (size_t j = 0; j < bins; j++) spread[i * bins + j] += row * cosine[j];
     }
   }
 }
@@ -58,18 +62,20 @@ mw_status global_variance_load(global_variance **loaded, const weights_view *vie
                    weights_path(view->file), t->count, bins);
   global_variance *g = calloc(1, sizeof *g);
   float *ratios = malloc(t->count * sizeof(float));
+  float *cosines = malloc(t->count * bins * sizeof(float));
   float *spread = calloc(bins * bins, sizeof(float));
-  mw_status status = g != NULL && ratios != NULL && spread != NULL
+  mw_status status = g != NULL && ratios != NULL && cosines != NULL && spread != NULL
                          ? MW_OK
                          : mw_fail_memory(error, "reading the decoder");
   if (status == MW_OK) {
     g->bins = bins;
     tensor_read(t, 0, t->count, ratios);
-    fill_spread(spread, bins, ratios, t->count);
+    fill_spread(spread, cosines, bins, ratios, t->count);
     status = matrix_new(&g->spread, &(matrix_shape){bins, bins, 1, 1, 1}, MATRIX_F32, spread, NULL,
                         error);
   }
   free(ratios);
+  free(cosines);
   free(spread);
   if (status != MW_OK) {
     global_variance_free(g);

@@ -178,6 +178,15 @@ static void write_text(const char *folder, const char *name, const char *text)
   fclose(file);
 }
 
+// A folder with the one in it where presets are looked for first, path [256].
+static void make_chosen(char *folder, char *path)
+{
+  assert_true(temp_folder_make(folder));
+  snprintf(path, 256, "%s/chosen", folder);
+  mkdir(path, 0777);
+  setenv("MEANWAVE_PRESETS", path, 1);
+}
+
 typedef struct {
   size_t good;
   size_t bad;
@@ -198,10 +207,7 @@ static void places_have_an_order(void **state)
   char folder[TEMP_FOLDER_SIZE];
   char path[256];
   char own[256];
-  assert_true(temp_folder_make(folder));
-  snprintf(path, sizeof path, "%s/chosen", folder);
-  mkdir(path, 0777);
-  setenv("MEANWAVE_PRESETS", path, 1);
+  make_chosen(folder, path);
   write_text(path, "a.preset", "voice = chosen\n");
   write_text(path, "broken.preset", "voice\n");
   write_text(path, "no-preset.txt", "voice\n");
@@ -244,10 +250,7 @@ static void a_folder_is_listed_by_names(void **state)
   char folder[TEMP_FOLDER_SIZE];
   char path[256];
   char names[64] = "";
-  assert_true(temp_folder_make(folder));
-  snprintf(path, sizeof path, "%s/chosen", folder);
-  mkdir(path, 0777);
-  setenv("MEANWAVE_PRESETS", path, 1);
+  make_chosen(folder, path);
   write_text(path, "dog.preset", "voice = v\n");
   write_text(path, "dog-angry.preset", "voice = v\n");
   write_text(path, "cat.preset", "voice = v\n");
