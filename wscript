@@ -129,7 +129,7 @@ def build(bld):
     bld.objects(source="tests/trap.c", target="trap", includes="tests")
     bld.objects(source="tests/jumping_clock.c", target="jumping_clock", includes="tests")
     more = {"test_live.c": " trap jumping_clock", "test_real_time.c": " trap",
-            "test_examples.c": " trap", "test_global_variance.c": " trap",
+            "test_examples.c": " trap", "test_global_variance.c": " trap", "test_partials.c": " trap",
             "test_clock.c": " jumping_clock host PORTAUDIO", "test_memory_host.c": " host PORTAUDIO"}
     for node in bld.path.ant_glob("tests/test_*.c", excl=["tests/test_plugin_*.c", "tests/test_ui_*.c"]):
         bld.program(source=[node], target="tests/" + node.name[:-2], includes="tests",

@@ -146,6 +146,7 @@ void excitation_add_phases(excitation_state *s, float octaves, float noise, floa
     double harmonic = floor((double)k * RATE_HZ / (double)e->transform / hertz + 0.5);
     double turns = harmonic * s->turns;
     float chance = (float)(random_next(&s->chance) >> 8) * 0x1p-23f - 1.0f;
-    phases[k] += (float)(TWO_PI * (turns - floor(turns))) + (float)(TWO_PI / 2) * noise * chance;
+    float share = harmonic > 0.0 ? noise : 1.0f;
+    phases[k] += (float)(TWO_PI * (turns - floor(turns))) + (float)(TWO_PI / 2) * share * chance;
   }
 }

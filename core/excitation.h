@@ -8,7 +8,8 @@
 //   conv1 k7 [width, mel] -> SiLU -> conv2 k7 [width, width] -> SiLU -> out [3, width]
 //   octaves  7.4 + 1.8 tanh(out 0)      voicing  sigmoid(out 1)      noise  sigmoid(out 2)
 //   turns += (hertz before + hertz) / 2 * hop / rate
-//   phase of bin k = 2 pi * round(centre of k / hertz) * turns + pi * noise * chance
+//   phase of bin k = 2 pi * h * turns + pi * noise * chance    h = round(centre of k / hertz)
+// Where h is 0, below the pitch, nothing turns and all is chance.
 #ifndef MEANWAVE_EXCITATION_H
 #define MEANWAVE_EXCITATION_H
 

@@ -13,6 +13,7 @@ struct vocos_causal {
   const vocos *v;
   arena *memory;
   excitation_state *excitation;
+  partials *partials;
   fft *inverse;
   size_t frames;           // done
   float *input;            // [BEFORE + most, mel]
@@ -45,6 +46,7 @@ mw_status vocos_causal_new(vocos_causal **made, const vocos *v, size_t most_fram
       arena_failed(c->memory) ? mw_fail_memory(error, "making a vocoder state") : MW_OK;
   if (status == MW_OK)
     status = excitation_state_new(&c->excitation, v->excitation, most_frames, error);
+  if (status == MW_OK) status = partials_new(&c->partials, v->transform, v->hop, error);
   if (status == MW_OK) status = fft_new(&c->inverse, v->transform, error);
   if (status != MW_OK) {
     vocos_causal_free(c);
@@ -58,6 +60,7 @@ void vocos_causal_free(vocos_causal *c)
 {
   if (c == NULL) return;
   excitation_state_free(c->excitation);
+  partials_free(c->partials);
   fft_free(c->inverse);
   arena_free(c->memory);
   free(c);
@@ -67,6 +70,7 @@ void vocos_causal_reset(vocos_causal *c)
 {
   const vocos *v = c->v;
   excitation_reset(c->excitation);
+  partials_reset(c->partials);
   c->frames = 0;
   memset(c->input, 0, BEFORE * v->mel * sizeof(float));
   memset(c->carried, 0, v->layers * BEFORE * v->dim * sizeof(float));
@@ -116,8 +120,10 @@ size_t vocos_causal_run(vocos_causal *c, const float *mel01, size_t count, const
   run_network(c, mel01, count, told, p);
   for (size_t f = 0; f < count; f++) {
     float *row = c->spectrum + f * (v->transform + 2);
+    float *phases = row + v->transform / 2 + 1;
     float octaves = told != NULL ? told[f].octaves : c->heard[f].pitch.octaves;
-    excitation_add_phases(c->excitation, octaves, c->heard[f].noise, row + v->transform / 2 + 1);
+    excitation_add_phases(c->excitation, octaves, c->heard[f].noise, phases);
+    if (told == NULL) partials_follow(c->partials, row, c->heard[f].noise, phases);
     const float *frame = vocos_frame(v, c->inverse, row);
     memmove(c->sum, c->sum + v->hop, kept * sizeof(float));
     memset(c->sum + kept, 0, v->hop * sizeof(float));

@@ -9,6 +9,7 @@
 #include "excitation.h"
 #include "fft.h"
 #include "kernels.h"
+#include "partials.h"
 #include "pitch_embedding.h"
 #include "vocos.h"
 

@@ -4,7 +4,8 @@
 A convolution over mel frames gives the same output for the same input, so a steady tone comes out with the
 period of the hop, whatever its pitch: published Vocos hums at 100 Hz. Ours is told the pitch, or hears it
 in the mel, and adds to the phases that it predicts those of the pitch's harmonics, accumulated over time;
-where the sound is noise, random ones. It is causal, so that it streams.
+where the sound is noise, random ones. Where it hears, tones that last have phases of their own (partials.py). It
+is causal, so that it streams.
 """
 import json
 import math
@@ -12,7 +13,7 @@ import math
 import torch
 from torch import nn
 
-from common import bundle
+from common import bundle, partials
 from common.mel import RATE_HZ
 from common.pitch_embedding import PitchEmbedding
 
@@ -80,10 +81,14 @@ class Head(nn.Module):
         self.out = nn.Linear(dim, transform + 2)
         self.istft = InverseTransform(transform, hop)
 
-    def forward(self, x, carrier=0.0):
-        """`carrier` [batch, bins, T] is added to the phases."""
+    def forward(self, x, carrier=0.0, noise=None):
+        """`carrier` [batch, bins, T] is added to the phases. `noise` [batch, T]: tones that last are followed."""
         log_magnitude, phase = self.out(x).float().transpose(1, 2).chunk(2, dim=1)
         phase = phase + carrier
+        if noise is not None:
+            turn = 2 * math.pi * self.istft.hop / len(self.istft.window)
+            phase = torch.stack([torch.from_numpy(partials.follow(*(some.detach().cpu().numpy() for some in three), turn))
+                                 for three in zip(log_magnitude, noise, phase)]).to(phase)
         magnitude = torch.exp(log_magnitude).clamp(max=100)
         return self.istft(torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase)))
 
@@ -103,13 +108,16 @@ class Excitation(nn.Module):
         return torch.cat([OCTAVES + SPREAD * torch.tanh(heard[..., :1]), heard[..., 1:]], -1)
 
 
-def harmonic_phases(octaves, bins, hop):
-    """octaves [batch, T] (log2 of Hz) -> [batch, bins, T]: of each bin its nearest harmonic's phase"""
+def carrier_phases(octaves, noise, chance, hop):
+    """octaves (log2 of Hz), noise [batch, T], chance [batch, bins, T] -> [batch, bins, T]: of each bin its nearest
+    harmonic's phase, and a random one by the share of noise; wholly where the nearest is none"""
+    bins = chance.shape[1]
     hertz = 2 ** octaves.double()
     turns = torch.cumsum((hertz + torch.cat([hertz[:, :1], hertz[:, :-1]], 1)) / 2, 1) * hop / RATE_HZ
     centres = torch.arange(bins, device=octaves.device)[:, None] * RATE_HZ / (2 * (bins - 1))
     harmonic = torch.floor(centres / hertz[:, None] + 0.5)
-    return (2 * math.pi * ((harmonic * turns[:, None]) % 1)).float()
+    share = torch.where(harmonic > 0, noise[:, None], torch.ones_like(chance))
+    return (2 * math.pi * ((harmonic * turns[:, None]) % 1)).float() + math.pi * share * chance
 
 
 class Vocos(nn.Module):
@@ -135,13 +143,14 @@ class Vocos(nn.Module):
         if not self.harmonic:
             return self.head(self.backbone(mel01))
         heard = self.excitation(mel01).detach()
-        if told is None:
+        noise = torch.sigmoid(heard[..., 2])
+        by_ear = told is None
+        if by_ear:
             told = torch.cat([heard[..., :1], torch.sigmoid(heard[..., 1:2])], -1)
         if chance is None:
             chance = 2 * torch.rand(len(mel01), self.bins, mel01.shape[2], device=mel01.device) - 1
-        noise = torch.sigmoid(heard[..., 2])[:, None] * math.pi * chance
-        carrier = harmonic_phases(told[..., 0], self.bins, self.hop) + noise
-        return self.head(self.backbone(mel01, self.pitch_embed(told)), carrier)
+        carrier = carrier_phases(told[..., 0], noise, chance, self.hop)
+        return self.head(self.backbone(mel01, self.pitch_embed(told)), carrier, noise if by_ear else None)
 
 
 def open_vocoder(path):

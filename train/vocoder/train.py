@@ -23,14 +23,14 @@ import torch
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from common import bundle
 from common.mel import Mel
-from common.vocos import Vocos
-from vocoder.clips import Clips, noisiness
+from common.vocos import Vocos, open_vocoder
+from vocoder.clips import Clips
 from vocoder.discriminator import judges, likeness_loss, loss_of_judge
 
 RESOLUTIONS = (128, 256, 512, 768, 1024, 2048)
 BATCH = 16
-RATE, JUDGE_RATE = 1e-3, 5e-4
-ADVERSARIAL_FROM = 0.5  # of the minutes
+EXCITATION_RATE, JUDGE_RATE = 1e-3, 5e-4
+ADVERSARIAL_FROM = 0.5, 0.2  # of the minutes; from a bundle
 PITCH = dict(bins=64, lowest_hz=50, highest_hz=600, width=48)
 
 
@@ -45,22 +45,26 @@ def spectral_loss(made, real, sizes):
     return total / len(sizes)
 
 
-def excitation_loss(heard, real, told):
+def excitation_loss(heard, told, noise):
     voicing = told[..., 1]
     off = (heard[..., 0] - told[..., 0]).abs()
     both = torch.nn.functional.binary_cross_entropy_with_logits
     return ((voicing * off).sum() / voicing.sum().clamp(min=1) + both(heard[..., 1], voicing)
-            + both(heard[..., 2], noisiness(real, voicing)))
+            + both(heard[..., 2], noise))
 
 
 class Trainer:
     def __init__(self, options):
         self.options = options
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.net = Vocos(pitch=PITCH).to(self.device)
+        self.net = (open_vocoder(options.bundle) if options.bundle else Vocos(pitch=PITCH)).to(self.device)
         self.mel = Mel().to(self.device)
         self.judges = judges().to(self.device)
-        self.adam = torch.optim.AdamW(self.net.parameters(), lr=RATE, betas=(0.8, 0.99), weight_decay=0.01)
+        hears = {name.startswith("excitation."): [] for name, _ in self.net.named_parameters()}
+        for name, value in self.net.named_parameters():
+            hears[name.startswith("excitation.")].append(value)
+        self.adam = torch.optim.AdamW([{"params": hears[False], "rate": options.rate},
+                                       {"params": hears[True], "rate": EXCITATION_RATE}], betas=(0.8, 0.99), weight_decay=0.01)
         self.judge_adam = torch.optim.AdamW(self.judges.parameters(), lr=JUDGE_RATE, betas=(0.8, 0.99))
         self.average = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.step, self.spent = 0, 0.0
@@ -99,7 +103,7 @@ class Trainer:
                     "judge_adam": self.judge_adam.state_dict(), "average": self.average,
                     "step": self.step, "spent": self.spent}, self.saved)
 
-    def train_on(self, real, told, remade, adversarial):
+    def train_on(self, real, told, noise, remade, adversarial):
         sizes = [int(size) for size in self.clips.random.choice(RESOLUTIONS, 3, replace=False)]
         with torch.no_grad():
             seen = self.mel(real)
@@ -110,7 +114,7 @@ class Trainer:
         made = self.net(mel01, torch.where(by_ear, own, told))
         real = real[:, :made.shape[1]]
         loss = spectral_loss(made, real, sizes) + 10 * (self.mel(made) - seen).abs().mean()
-        total = loss + excitation_loss(heard, real, told)
+        total = loss + excitation_loss(heard, told, noise)
         losses = {"spectral": loss.item(), "excitation": (total - loss).item()}
         if adversarial:
             judge = self.judges[int(self.clips.random.integers(len(self.judges)))]
@@ -137,11 +141,11 @@ class Trainer:
         running, count = {}, 0
         while self.spent < self.options.minutes * 60:
             progress = self.spent / 60 / self.options.minutes
-            rate = RATE * min(1.0, (self.step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * progress))
+            share = min(1.0, (self.step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * progress))
             for group in self.adam.param_groups:
-                group["lr"] = rate
+                group["lr"] = group["rate"] * share
             losses = self.train_on(*(x.to(self.device) for x in self.clips.batch(BATCH)),
-                                   progress >= ADVERSARIAL_FROM)
+                                   progress >= ADVERSARIAL_FROM[bool(self.options.bundle)])
             self.step += 1
             decay = min(0.998, self.step / (self.step + 50))
             for name, value in self.net.state_dict().items():
@@ -167,6 +171,8 @@ def main():
     parse.add_argument("--threads", type=int, default=1)
     parse.add_argument("--export", default="models/vocoder.safetensors")
     parse.add_argument("--seed", type=int, default=1)
+    parse.add_argument("--bundle", help="a vocoder to go on from")
+    parse.add_argument("--rate", type=float, default=1e-3)
     options = parse.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)

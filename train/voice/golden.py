@@ -32,9 +32,12 @@ def write(folder, case, arrays, **config):
         json.dump({"case": case, **config}, file, indent=1)
 
 
-def save_random(path, net, prefix=""):
+def save_random(path, net, prefix="", strong=()):
+    """`strong`: parameters with larger values"""
     for value in net.parameters():
         torch.nn.init.uniform_(value, -0.3, 0.3)
+    for value in strong:
+        value.data *= 6
     bundle.save(path, {prefix + name: value.numpy() for name, value in net.state_dict().items()}, {})
 
 
@@ -86,13 +89,16 @@ def decoder_with_pitch(folder):
 def harmonic_vocoder(folder):
     net = Vocos(dim=24, intermediate=40, layers=2, mel=80, transform=64, hop=16,
                 pitch=dict(bins=20, lowest_hz=50, highest_hz=600, width=12)).eval()
-    save_random(os.path.join(folder, "vocoder.safetensors"), net)
-    mel01 = torch.rand(40, 80)
+    save_random(os.path.join(folder, "vocoder.safetensors"), net, strong=[net.head.out.weight])  # tones stand out
+    mel01 = 0.9 * torch.rand(80) + 0.1 * torch.rand(40, 80)  # so steady that tones last
     told = torch.stack([torch.linspace(5, 9.5, 40), torch.rand(40)], 1)
     drawn = np.random.RandomState(0)._bit_generator.random_raw(40 * net.bins)  # the engine's random_next
     chance = torch.from_numpy(((drawn >> 8) * 2.0 ** -23 - 1).astype("f4")).view(1, 40, net.bins).transpose(1, 2)
     seen = mel01.T[None]
     with torch.no_grad():
+        heard = net.excitation(seen)
+        own = torch.cat([heard[..., :1], torch.sigmoid(heard[..., 1:2])], -1)
+        assert (net(seen, None, chance) - net(seen, own, chance)).abs().max() > 1e-3, "no tone lasts"
         write(folder, "vocos_harmonic", {
             "mel01": mel01.numpy(), "pitch": told.numpy(), "wav_heard": net(seen, None, chance)[0].numpy(),
             "wav_told": net(seen, told[None], chance)[0].numpy()}, chunk=8)
