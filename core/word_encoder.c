@@ -183,6 +183,13 @@ static char word_character(char c)
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '\0';
 }
 
+// A plural that is not known is what it is the plural of.
+static bool find_word(const word_encoder *e, const char *word, size_t size, uint32_t *id)
+{
+  return lexicon_find(&e->words, word, size, id) ||
+         (size > 1 && word[size - 1] == 's' && lexicon_find(&e->words, word, size - 1, id));
+}
+
 size_t word_encoder_words(const word_encoder *e, const char *text, size_t length, uint32_t *ids,
                           word_count *count)
 {
@@ -196,7 +203,7 @@ size_t word_encoder_words(const word_encoder *e, const char *text, size_t length
       if (size < LONGEST_WORD) word[size] = word_character(text[at + size]);
       size++;
     }
-    if (size > 0 && size <= LONGEST_WORD && lexicon_find(&e->words, word, size, &id)) {
+    if (size > 0 && size <= LONGEST_WORD && find_word(e, word, size, &id)) {
       if (used < e->rows) ids[used++] = id;
       seen.known++;
     } else if (size > SMALL_WORD) {

@@ -51,6 +51,11 @@ static void words_are_counted(void **state)
   assert_int_equal(info.wanted, 3);
   assert_int_equal(info.unknown, 1); // "A" and "at" say nothing
   assert_string_equal(info.example, "Xyzzy");
+  // a plural that is not stored is what it is the plural of
+  assert_int_equal(mw_sound_prompt(model, "Dogs, pianos, winds: doggs, dogss", &info, NULL), MW_OK);
+  assert_int_equal(info.used, 3);
+  assert_int_equal(info.unknown, 2);
+  assert_string_equal(info.example, "doggs");
   assert_int_equal(mw_sound_prompt(model, "dog dog dog dog dog dog dog dog dog dog", &info, NULL),
                    MW_OK);
   assert_int_equal(info.used, 8);

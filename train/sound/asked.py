@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from sound import captions, classifier
 
-FINE = 3.0  # weight of major and minor, which are fine print, among the attributes
+FINE = 8.0  # weight of major and minor, which are fine print, among the attributes
 
 
 class Concepts:
@@ -44,7 +44,8 @@ class Concepts:
 
 
 class Attributes:
-    """How a sound is told to be: of each attribute one value, or nothing said."""
+    """How a sound is told to be: of each attribute one value, or nothing said. A melody's mode is not asked for: of
+    rendered ones it is not heard either."""
 
     def __init__(self):
         self.sizes = [len(values) for values in captions.ATTRIBUTES.values()]
@@ -60,11 +61,15 @@ class Attributes:
     def targets(self, rows):
         return self.told([row["of"][0]["attributes"] for row in rows])
 
+    @staticmethod
+    def asked_for(attributes):
+        return [pair for pair in attributes.items() if pair[0] != "mode" or attributes.get("form") != "melody"]
+
     def told(self, attributes):
         """[{attribute: value}] -> [rows, values]: one for what is told"""
         target = torch.zeros(len(attributes), self.outputs)
         for line, some in zip(target, attributes):
-            for pair in some.items():
+            for pair in self.asked_for(some):
                 if pair in self.places:
                     line[self.places[pair]] = 1
         return target

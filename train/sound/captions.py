@@ -187,6 +187,7 @@ ATTRIBUTES = {
     "form": {"arpeggio": "arpeggio; arpeggio; broken chord", "melody": "melody; melody; tune",
              "chord": "chord", "note": "single note; note; tone"},
 }
+VARIED = 0.3
 BARE = 0.3  # of the captions of what has attributes tell none of them
 COMMON = ("the sound recording of while there is over with then key sharp flat playing outside",)
 KINDS_DEPTH, KINDS_MOST = 4, 350  # of a word: how far down, and more than that say too little of it
@@ -260,6 +261,7 @@ class Thesaurus:
 
 class Writer:
     def __init__(self, known, thesaurus):
+        """known: {word: its place by how common it is}"""
         self.known, self.thesaurus = known, thesaurus
         self.plain = set(" ".join([*COMMON, FAMILIES, *(words for values in ATTRIBUTES.values() for words in values.values())])
                          .replace(";", "").split())
@@ -271,15 +273,29 @@ class Writer:
     def choose(random, some):
         return some[random.integers(len(some))]
 
-    def varied(self, random, caption):
-        """Three of ten times another word for one of those that name something."""
+    def others(self, word):
+        """-> lists of other words for what a word names, in its number; the word itself in the other number or None"""
+        plural = word[-1] == "s" and word not in self.thesaurus.senses and word[:-1] in self.thesaurus.senses
+        one = word[:-1] if plural else word
+        lists = [[name + "s" * plural for name in names] for names in self.thesaurus.names(one)]
+        known = [[name for name in names if name in self.known] for names in lists]
+        number = one if plural else one + "s"
+        return [names for names in known if names], number if plural or one in self.thesaurus.senses else None
+
+    def varied(self, random, caption, share=VARIED):
+        """A share of the times another word for one of those that name something, of four the commonest; at times one in
+        the other number."""
         words = caption.split()
-        named = [(at, [name for name in names if name in self.known]) for at, word in enumerate(words)
-                 if len(word) > 2 and word not in self.plain for names in self.thesaurus.names(word)]
-        named = [(at, names) for at, names in named if names]
-        if named and random.random() < 0.3:
+        found = [(at, *self.others(word)) for at, word in enumerate(words) if len(word) > 2 and word not in self.plain]
+        named = [(at, names) for at, lists, _ in found for names in lists]
+        numbers = [(at, number) for at, _, number in found if number in self.known]
+        dice = random.random()
+        if named and dice < share:
             at, names = self.choose(random, named)
-            words[at] = self.choose(random, names)
+            words[at] = min((self.choose(random, names) for _ in range(4)), key=self.known.get)
+        elif numbers and dice > 0.93:
+            at, number = self.choose(random, numbers)
+            words[at] = number
         return " ".join(words)
 
     def write(self, random, description):

@@ -12,8 +12,8 @@ from sound import captions, renderings, synthesis
 
 LONGEST = 10.0  # seconds kept of a clip
 DISTANT_SHARE = 0.35
-SHARES = {"esc10": 0.16, "fx": 0.10, "openclonk": 0.09, "gm": 0.17, "sonicpi": 0.06, "soundfx": 0.03, "ui": 0.03,
-          "rendered": 0.21, "made": 0.10, "mixed": 0.05}
+SHARES = {"esc10": 0.09, "fx": 0.19, "openclonk": 0.12, "gm": 0.15, "sonicpi": 0.05, "soundfx": 0.05, "ui": 0.03,
+          "rendered": 0.20, "made": 0.09, "mixed": 0.03}
 
 
 def real_clips(folder, work):

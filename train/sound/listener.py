@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who listens to what is made while it is learned: classifiers of two kinds, one for attributes, and a judge that learns
-along.
+"""Who listens to what is made while it is learned: classifiers of two kinds, as many for attributes, and a judge that
+learns along.
 
 All see the mel that latents stand for. The classifiers know the clips that the model is trained on and are trained
 first; the judge's ear (classifier.py) shares no network, no front end and no weight with them.
@@ -194,7 +194,8 @@ class Listening:
         hear = lambda *what: train(*what[:4], latents, described, self.picture, options.work, *what[4:]).to(device)
         self.classifiers = [[hear(kind, self.concepts, "%s%d" % (name, i), 5 + i) for i in range(EACH)]
                             for kind, name in ((Places, "places"), (Courses, "courses"))]
-        self.manners = hear(Places, self.attributes, "manners", 5, False)
+        self.manners = [[hear(kind, self.attributes, "%s%d" % (name, i), 5 + i, False) for i in range(EACH)]
+                        for kind, name in ((Places, "manners"), (Courses, "tunes"))]
         self.random = np.random.default_rng(options.seed)
         self.picture.to(device)
         self.concepts.member = self.concepts.member.to(device)
@@ -215,15 +216,18 @@ class Listening:
         """-> how little the classifiers hear in a mel what was asked for, the labels of rows; how unlike the recordings it is
         to them; how little of the attributes is heard"""
         target = self.concepts.targets(rows).to(made.device)
-        disturbed, missed, apart = disturb(self.random, made), 0.0, 0.0
+        disturbed, missed, apart, astray = disturb(self.random, made), 0.0, 0.0, 0.0
         for some in self.classifiers:
             net = some[self.random.integers(EACH)]
             missed = missed + self.concepts.loss(net(disturbed) / DOUBT, target).mean()
             with torch.no_grad():
                 wanted = net.layered(real)
             apart = apart + unlike(net.layered(made), wanted)
-        astray = self.attributes.loss(self.manners(made) / DOUBT, self.attributes.told(attributes).to(made.device)).mean()
-        return missed / len(self.classifiers), apart / len(self.classifiers), astray
+        told = self.attributes.told(attributes).to(made.device)
+        for some in self.manners:
+            net = some[self.random.integers(EACH)]
+            astray = astray + self.attributes.loss(net(made) / DOUBT, told).mean()
+        return missed / len(self.classifiers), apart / len(self.classifiers), astray / len(self.manners)
 
     def __call__(self, real, made, condition, rows, attributes):
         """-> what the generator is told of its latents, {what: mean}"""

@@ -57,12 +57,16 @@ class Vocabulary:
     @classmethod
     def from_pack(cls, pack, common, wanted, thesaurus, size=24000):
         """The `common` most frequent words that the splitting rule can produce, those `wanted` with their
-        inflections and kinds of what they name, and of the rest those nearest to the wanted ones, up to `size`."""
+        inflections and kinds of what they name, and of the rest those nearest to the wanted ones, up to `size`. A plural
+        that is not wanted itself is found by its singular."""
         with open(os.path.join(pack, "words.txt"), encoding="utf-8") as file:
             words = file.read().split("\n")
         scales = np.fromfile(os.path.join(pack, "scales.f32"), "<f4")
         vectors = np.fromfile(os.path.join(pack, "vectors.i8"), "i1").reshape(len(scales), -1)
         usable = [i for i in range(len(scales)) if re.fullmatch("[a-z0-9]+", words[i])]
+        index = {words[i]: i for i in usable}
+        spare = lambda word: word[-1] == "s" and word[:-1] in index and word not in wanted and word not in thesaurus.senses
+        usable = [i for i in usable if not spare(words[i])]
         index = {words[i]: i for i in usable}
         kept = dict.fromkeys(usable[:common])
         kinds = {form for word in wanted for kind in thesaurus.names(word)[1] for form in (kind, kind + "s")}
@@ -86,8 +90,10 @@ class Vocabulary:
         return cls(bytes(tensors["text.words"]).decode().split("\n"), tensors["text.vectors"], tensors["text.scales"])
 
     def ids(self, text, rows):
-        """Indices of the known words, at most `rows`; an unknown word is dropped."""
+        """Indices of the known words, at most `rows`; an unknown plural is what it is the plural of, another word
+        dropped."""
         found = re.findall("[a-z0-9]+", text.lower().encode("ascii", "replace").decode())
+        found = [word[:-1] if word not in self.index and len(word) > 1 and word[-1] == "s" else word for word in found]
         return [self.index[word] for word in found if word in self.index][:rows]
 
     def tensors(self):

@@ -30,6 +30,7 @@ from sound.text import TextEncoder, Vocabulary, jittered
 BATCH = 64
 JITTER = 0.2   # of the vectors' own deviation
 STAYS = 4.0    # weight of what a bundle's encoder says of plain captions
+VARIED = 0.6   # of the captions get another word for one
 STRAY = 0.6    # of the captions get words that tell nothing
 SIZES = {"width": 128, "heads": 2, "layers": 1, "rows": 24}
 
@@ -98,7 +99,7 @@ def main():
         rows = [described[i]["of"] for i in np.minimum(np.searchsorted(share, random.random(BATCH)), len(described) - 1)]
         told_of, attributes = zip(*(writer.caption(random, of) for of in rows))
         simple = [vocabulary.ids(caption, SIZES["rows"]) for caption in told_of]
-        ids = [vocabulary.ids(writer.varied(random, caption), SIZES["rows"]) for caption in told_of]
+        ids = [vocabulary.ids(writer.varied(random, caption, VARIED), SIZES["rows"]) for caption in told_of]
         target = torch.zeros(BATCH, len(labels))
         for line, of in zip(target, rows):
             for one in of:
