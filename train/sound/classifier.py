@@ -142,9 +142,9 @@ def material(folder, work, seed, fold):
     clips = [(clip, name, row["label"]) for clip, name, row in real
              if group(row) not in unseen and not in_fold(row, fold)]
     _, rows = packs.open_pack(folder, work, "sounds")
-    names = {int(row["path"][3:6]): row["label"] for row in rows if row["path"][3:6].isdigit()}
-    programs = {name: "gm/%03d" % program for program, name in names.items()}
-    for clip, of in renderings.render(random, [names.get(i, "") for i in range(128)], ROUNDS, work):
+    names = renderings.names_of(rows)
+    programs = {name: "gm/%03d" % program for program, name in enumerate(names)}
+    for clip, of in renderings.render(random, names, ROUNDS, work):
         clips.append((clip, concept(of["label"], programs.get(of["label"], "")), of["label"]))
     for _ in range(1500):
         clip, of = synthesis.make(random)

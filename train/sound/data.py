@@ -61,10 +61,9 @@ def build(folder, work, seed):
     random = np.random.default_rng(seed)
     clips = real_clips(folder, work)
     _, rows = packs.open_pack(folder, work, "sounds")
-    names = {int(row["path"][3:6]): row["label"] for row in rows if row["path"][3:6].isdigit()}
     base = variants(clips, random)
     base += [(clip, description, "rendered")
-             for clip, description in renderings.render(random, [names.get(i, "") for i in range(128)], 16, work)]
+             for clip, description in renderings.render(random, renderings.names_of(rows), 16, work)]
     base += [synthesis.make(random) + ("made",) for _ in range(3000)]
     everything = [(clip, [description], kind) for clip, description, kind in base]
     everything += mixtures(base, random, 800)

@@ -90,6 +90,12 @@ def play(scores, work):
     return clips
 
 
+def names_of(rows):
+    """rows of the `sounds` manifest -> the labels of the 128 instruments"""
+    found = {int(row["path"][3:6]): row["label"] for row in rows if row["path"][3:6].isdigit()}
+    return [found.get(program, "") for program in range(128)]
+
+
 def render(random, names, rounds, work):
     """names: the 128 instruments. -> [(samples, {"label", "phrases", "attributes"})], `rounds` a program"""
     scores, rows = [], []

@@ -68,7 +68,8 @@ def voiced_tone(random):
 def coloured_noise(random):
     """Noise of a random band and tilt that swells -> samples"""
     low = 20 * 100 ** random.uniform(0, 1)
-    clip = synthesis.band(synthesis.noise(random, SEGMENT, random.uniform(0, 1)), low, low * 1.5 * 100 ** random.uniform(0, 1))
+    high = low * 1.5 * 100 ** random.uniform(0, 1)
+    clip = synthesis.band(synthesis.noise(random, SEGMENT, random.uniform(0, 1)), low, high)
     return clip * np.interp(np.arange(SEGMENT), np.linspace(0, SEGMENT, 5), random.uniform(0.2, 1, 5))
 
 
@@ -78,8 +79,7 @@ def made_sounds(folder, work, seed):
     if not os.path.exists(listed):
         random = np.random.default_rng(seed)
         _, rows = packs.open_pack(folder, work, "sounds")
-        names = {int(row["path"][3:6]): row["label"] for row in rows if row["path"][3:6].isdigit()}
-        clips = renderings.render(random, [names.get(i, "") for i in range(128)], ROUNDS, work)
+        clips = renderings.render(random, renderings.names_of(rows), ROUNDS, work)
         clips += [synthesis.make(random) for _ in range(SYNTHESISED)]
         sizes = [len(clip) for clip, _ in clips]
         np.save(samples, np.concatenate([np.rint(clip * 32767).astype("i2") for clip, _ in clips]))
@@ -96,7 +96,7 @@ KINDS = ("remade speech", "remade speech", "remade speech", "remade speech", "sp
 
 
 class Remade:
-    """Segments whose mel is what a model made of it (remade.py), of one kind: speech or sounds."""
+    """Segments whose mel is what a model made of it (remade.py), of one kind: speech, sounds or made."""
 
     def __init__(self, path, found):
         stored = np.load(path)

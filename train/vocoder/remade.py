@@ -5,8 +5,9 @@
   python3 train/vocoder/remade.py --packs PACKS --work WORK --voice VOICE_WORK --sound models/sound.safetensors
 
 Parts of speech go through content encoder and decoder in the speaker's own voice and pitch, chunk by chunk; parts of
-sounds, of own synthesis and of rendered instruments into the sound model's latents and back by its decoder. Writes WORK/remade.npz: mels [n, 128, 80] float16, paths
-and starts [n] (the clips they are of, the first frame), peaks [n] (of the clip as it was heard).
+sounds, of own synthesis and of rendered instruments into the sound model's latents and back by its decoder. Writes
+WORK/remade.npz: mels [n, 128, 80] float16, paths and starts [n] (the clips they are of, the first frame), peaks [n] (of
+the clip as it was heard).
 """
 import argparse
 import os

@@ -60,11 +60,10 @@ class Trainer:
         self.net = (open_vocoder(options.bundle) if options.bundle else Vocos(pitch=PITCH)).to(self.device)
         self.mel = Mel().to(self.device)
         self.judges = judges().to(self.device)
-        hears = {name.startswith("excitation."): [] for name, _ in self.net.named_parameters()}
-        for name, value in self.net.named_parameters():
-            hears[name.startswith("excitation.")].append(value)
-        self.adam = torch.optim.AdamW([{"params": hears[False], "rate": options.rate},
-                                       {"params": hears[True], "rate": EXCITATION_RATE}], betas=(0.8, 0.99), weight_decay=0.01)
+        rest = [value for name, value in self.net.named_parameters() if not name.startswith("excitation.")]
+        self.adam = torch.optim.AdamW([{"params": rest, "rate": options.rate},
+                                       {"params": list(self.net.excitation.parameters()), "rate": EXCITATION_RATE}],
+                                      betas=(0.8, 0.99), weight_decay=0.01)
         self.judge_adam = torch.optim.AdamW(self.judges.parameters(), lr=JUDGE_RATE, betas=(0.8, 0.99))
         self.average = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.step, self.spent = 0, 0.0
