@@ -171,7 +171,7 @@ def build_fuzz_targets(bld, libraries):
     for node in bld.path.ant_glob("tests/fuzz/fuzz_*.c"):
         bld.program(source=[node, *driver], target="tests/" + node.name[:-2], includes="tests/fuzz tests",
                     install_path=None, linkflags=["-fsanitize=fuzzer"] if bld.env.FUZZED else [],
-                    use=("host PORTAUDIO " if node.name == "fuzz_options.c" else "") +
+                    use=("host PORTAUDIO " if node.name == "fuzz_arguments.c" else "") +
                     "fuzz_support core CMOCKA LV2 " + libraries)
 
 
