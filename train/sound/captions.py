@@ -187,7 +187,7 @@ ATTRIBUTES = {
     "form": {"arpeggio": "arpeggio; arpeggio; broken chord", "melody": "melody; melody; tune",
              "chord": "chord", "note": "single note; note; tone"},
 }
-VARIED = 0.3
+VARIED = 0.3  # of the captions get another word for one
 BARE = 0.3  # of the captions of what has attributes tell none of them
 COMMON = ("the sound recording of while there is over with then key sharp flat playing outside",)
 KINDS_DEPTH, KINDS_MOST = 4, 350  # of a word: how far down, and more than that say too little of it
