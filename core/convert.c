@@ -21,9 +21,10 @@
 
 #include "stretch.h"
 
-// The running mean of the source's pitch begins as MEAN_FIRST frames of 150 Hz, and forgets what is
-// more than MEAN_MOST voiced frames ago.
-enum { MEAN_FIRST = 10, MEAN_MOST = 1000 };
+// The running mean of the source's pitch begins as one frame of 150 Hz. MEAN_HEARD frames tell
+// where a voice lies; from then on it moves so slowly that no melody follows it, as if MEAN_SETTLED
+// were heard, and forgets what is more than MEAN_MOST voiced frames ago.
+enum { MEAN_FIRST = 1, MEAN_HEARD = 16, MEAN_SETTLED = 200, MEAN_MOST = 1000 };
 #define MEAN_FIRST_OCTAVES 7.2288187f
 
 static mw_status check_fit(const converter_model *m, mw_error *error)
@@ -239,13 +240,26 @@ void converter_set_back(converter *c)
 }
 
 // Row i is centred on the window's sample 160 i.
+static pitch_value hear_pitch(converter *c, size_t row)
+{
+  return pitch_track(c->pitch, c->window + row * FBANK_SHIFT);
+}
+
+static void follow_mean(converter *c, pitch_value heard)
+{
+  c->pitch_weight = fminf(c->pitch_weight + heard.voicing, MEAN_MOST);
+  if (c->pitch_weight >= MEAN_FIRST + MEAN_HEARD)
+    c->pitch_weight = fmaxf(c->pitch_weight, MEAN_SETTLED);
+  c->pitch_mean += heard.voicing / c->pitch_weight * (heard.octaves - c->pitch_mean);
+}
+
 static void add_pitch(converter *c, const flow_vc_voice *voice)
 {
   float target = flow_vc_voice_pitch(voice);
+  for (size_t i = 0; c->chunks == 0 && i < PITCH_AHEAD; i++) hear_pitch(c, i);
   for (size_t i = 0; i < c->n; i++) {
-    pitch_value heard = pitch_track(c->pitch, c->window + i * FBANK_SHIFT);
-    c->pitch_weight = fminf(c->pitch_weight + heard.voicing, MEAN_MOST);
-    c->pitch_mean += heard.voicing / c->pitch_weight * (heard.octaves - c->pitch_mean);
+    pitch_value heard = hear_pitch(c, i + PITCH_AHEAD);
+    follow_mean(c, heard);
     float moved = isfinite(target) ? heard.octaves - c->pitch_mean + target : heard.octaves;
     c->told[i] = (pitch_value){moved + c->semitones / 12.0f, heard.voicing};
     flow_vc_add_pitch(c->m.decoder, c->told[i], c->content + i * c->width);

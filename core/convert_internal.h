@@ -11,8 +11,8 @@
 #include "random.h"
 
 // The encoder's window begins KEPT_SAMPLES before its chunk; the first row's pitch looks at as many
-// samples more as BEFORE_SAMPLES, and later rows 360 ahead, less than the filterbank does. A
-// content frame is STRETCH mel frames.
+// samples more as BEFORE_SAMPLES, and the last one at 680 behind the chunk, less than the
+// filterbank does. A content frame is STRETCH mel frames.
 enum { KEPT_SAMPLES = 720, BEFORE_SAMPLES = PITCH_WINDOW / 2, STRETCH = 4, POSITION_LIMIT = 4000 };
 // The published loop of the second generation.
 enum { BLOCK_FRAMES = 16, BLOCK_SAMPLES = BLOCK_FRAMES * FBANK_SHIFT, REPEATED_FRAMES = 3 };

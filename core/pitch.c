@@ -3,7 +3,8 @@
 //   frame under a Hann window -> spectrum of power, kept below about 1 kHz -> autocorrelation
 //   r(k) = autocorrelation(k) / autocorrelation(0) * window's(0) / window's(k)
 //   peaks of r between the shortest and the longest period; parabola through three points
-//   the best by height + 0.06 octaves - 0.12 (voicing before) min(1, octaves from the one before)
+//   of the four best by height + 0.06 octaves, the one on the best path: on each step from frame to
+//   frame less 0.25 (voicing before) min(1, octaves from the one before)
 #include "pitch.h"
 
 #include <math.h>
@@ -13,22 +14,37 @@
 #include "fft.h"
 
 enum { TRANSFORM = 1024, SHORTEST = 32, LONGEST = 266, HOP = 160, RATE_HZ = 16000 };
+enum { CANDIDATES = 4, FRAMES = PITCH_AHEAD + 1 };
 
 #define PI 3.14159265358979323846
 #define FLOOR 3e-4f      // power that counts as silence
-#define SHARE 0.75f      // of the highest peak: lower ones are no candidates
+#define SHARE 0.5f       // of the highest peak: lower ones are no candidates
 #define SHORT_COST 0.06f // per octave
-#define JUMP_COST 0.12f
+#define JUMP_COST 0.25f
 #define UNVOICED 0.35f // height of a peak where voicing begins
 #define VOICED_OVER 0.3f
 #define START_HZ 150.0f
+
+typedef struct {
+  pitch_value value;
+  float height;  // and what its shortness is worth
+  float score;   // of the best path that ends here, less that of the frame's best
+  size_t before; // the candidate that this path comes from
+} candidate;
+
+typedef struct {
+  size_t count; // none: nothing in it repeats itself, and paths begin anew behind it
+  candidate of[CANDIDATES];
+} frame;
 
 struct pitch_tracker {
   fft *transform;
   float window[PITCH_WINDOW];
   float keep[TRANSFORM / 2 + 1];
   float gain[LONGEST + 2];
-  pitch_value last;
+  frame frames[FRAMES]; // the last ones, the newest in `newest`
+  size_t newest;
+  float octaves; // of the last voiced frame
 };
 
 // Autocorrelation of what lies in the transform's samples, into its samples.
@@ -82,7 +98,9 @@ void pitch_tracker_free(pitch_tracker *p)
 
 void pitch_tracker_reset(pitch_tracker *p)
 {
-  p->last = (pitch_value){log2f(START_HZ), 0.0f};
+  for (size_t i = 0; i < FRAMES; i++) p->frames[i].count = 0;
+  p->newest = 0;
+  p->octaves = log2f(START_HZ);
 }
 
 static bool is_peak(const float *r, size_t k)
@@ -90,7 +108,8 @@ static bool is_peak(const float *r, size_t k)
   return r[k] > r[k - 1] && r[k] >= r[k + 1];
 }
 
-pitch_value pitch_track(pitch_tracker *p, const float *samples)
+// The samples of a frame become its autocorrelation by the period, as a share of its power.
+static float *repeats(pitch_tracker *p, const float *samples)
 {
   float *r = fft_samples(p->transform);
   for (size_t i = 0; i < PITCH_WINDOW; i++) r[i] = samples[i] * p->window[i];
@@ -98,25 +117,88 @@ pitch_value pitch_track(pitch_tracker *p, const float *samples)
   correlate(p, p->keep);
   float whole = r[0] + FLOOR * PITCH_WINDOW / 2;
   for (size_t k = 0; k < LONGEST + 2; k++) r[k] = r[k] * p->gain[k] / whole;
+  return r;
+}
+
+static candidate candidate_at(const float *r, size_t k)
+{
+  float slope = r[k - 1] - r[k + 1];
+  float shift = 0.5f * slope / (r[k - 1] - 2 * r[k] + r[k + 1]);
+  float height = r[k] - 0.25f * slope * shift;
+  float octaves = log2f((float)RATE_HZ / ((float)k + shift));
+  return (candidate){
+      .value = {octaves, within_one((height - UNVOICED) / VOICED_OVER)},
+      .height = height + SHORT_COST * octaves,
+  };
+}
+
+static void find_candidates(frame *f, const float *r)
+{
   float highest = 0.0f;
   for (size_t k = SHORTEST; k <= LONGEST; k++)
     if (is_peak(r, k)) highest = fmaxf(highest, r[k]);
-  pitch_value found = {p->last.octaves, 0.0f};
-  float best = -INFINITY;
+  f->count = 0;
   for (size_t k = SHORTEST; k <= LONGEST; k++) {
     if (!is_peak(r, k) || r[k] < SHARE * highest || r[k] <= 0.0f) continue;
-    float slope = r[k - 1] - r[k + 1];
-    float shift = 0.5f * slope / (r[k - 1] - 2 * r[k] + r[k + 1]);
-    float height = r[k] - 0.25f * slope * shift;
-    float octaves = log2f((float)RATE_HZ / ((float)k + shift));
-    float jump = fminf(1.0f, fabsf(octaves - p->last.octaves));
-    float score = height + SHORT_COST * octaves - JUMP_COST * p->last.voicing * jump;
-    if (score <= best) continue;
-    best = score;
-    found = (pitch_value){octaves, within_one((height - UNVOICED) / VOICED_OVER)};
+    candidate found = candidate_at(r, k);
+    size_t at = f->count;
+    while (at > 0 && f->of[at - 1].height < found.height) at--;
+    if (at == CANDIDATES) continue;
+    if (f->count < CANDIDATES) f->count++;
+    memmove(f->of + at + 1, f->of + at, (f->count - 1 - at) * sizeof *f->of);
+    f->of[at] = found;
   }
-  p->last = found;
+}
+
+static size_t best_of(const frame *f)
+{
+  size_t best = 0;
+  for (size_t i = 1; i < f->count; i++)
+    if (f->of[i].score > f->of[best].score) best = i;
+  return best;
+}
+
+static void extend_paths(frame *f, const frame *before)
+{
+  for (size_t i = 0; i < f->count; i++) {
+    candidate *c = &f->of[i];
+    float most = before->count > 0 ? -INFINITY : 0.0f;
+    for (size_t k = 0; k < before->count; k++) {
+      const candidate *b = &before->of[k];
+      float jump = fminf(1.0f, fabsf(c->value.octaves - b->value.octaves));
+      float score = b->score - JUMP_COST * b->value.voicing * jump;
+      if (score <= most) continue;
+      most = score;
+      c->before = k;
+    }
+    c->score = c->height + most;
+  }
+  float best = f->of[best_of(f)].score;
+  for (size_t i = 0; i < f->count; i++) f->of[i].score -= best;
+}
+
+// The value of the oldest frame, on the best path that ends in the newest one it leads to.
+static pitch_value decide(pitch_tracker *p)
+{
+  size_t oldest = p->newest + 1;
+  size_t last = oldest;
+  if (p->frames[oldest % FRAMES].count == 0) return (pitch_value){p->octaves, 0.0f};
+  while (last < oldest + PITCH_AHEAD && p->frames[(last + 1) % FRAMES].count > 0) last++;
+  size_t at = best_of(&p->frames[last % FRAMES]);
+  for (; last > oldest; last--) at = p->frames[last % FRAMES].of[at].before;
+  pitch_value found = p->frames[oldest % FRAMES].of[at].value;
+  p->octaves = found.octaves;
   return found;
+}
+
+pitch_value pitch_track(pitch_tracker *p, const float *samples)
+{
+  const frame *before = &p->frames[p->newest];
+  p->newest = (p->newest + 1) % FRAMES;
+  frame *f = &p->frames[p->newest];
+  find_candidates(f, repeats(p, samples));
+  extend_paths(f, before);
+  return decide(p);
 }
 
 mw_status pitch_mean(float *octaves, const float *samples, size_t count, mw_error *error)
@@ -127,13 +209,14 @@ mw_status pitch_mean(float *octaves, const float *samples, size_t count, mw_erro
   double weight = 0.0;
   mw_status status = pitch_tracker_new(&p, error);
   if (status != MW_OK) return status;
-  for (size_t centre = 0; centre <= count; centre += HOP) {
+  for (size_t heard = 0; heard <= count / HOP + PITCH_AHEAD; heard++) {
     for (size_t i = 0; i < PITCH_WINDOW; i++) {
-      size_t at = centre + i; // PITCH_WINDOW / 2 too far
+      size_t at = heard * HOP + i; // PITCH_WINDOW / 2 too far
       bool inside = at >= PITCH_WINDOW / 2 && at - PITCH_WINDOW / 2 < count;
       window[i] = inside ? samples[at - PITCH_WINDOW / 2] : 0.0f;
     }
     pitch_value value = pitch_track(p, window);
+    if (heard < PITCH_AHEAD) continue;
     sum += (double)value.voicing * value.octaves;
     weight += value.voicing;
   }

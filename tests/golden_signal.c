@@ -101,13 +101,14 @@ void golden_pitch(golden_run *run)
   pitch_tracker *p = NULL;
   if (!golden_input(run, &wav, "samples.npy")) return;
   size_t frames = 1 + wav.count / HOP;
-  float *padded = calloc(wav.count + PITCH_WINDOW + HOP, sizeof(float));
+  float *padded = calloc(wav.count + PITCH_WINDOW + (1 + PITCH_AHEAD) * HOP, sizeof(float));
   float *octaves = malloc(frames * sizeof(float));
   float *voicing = malloc(frames * sizeof(float));
   if (pitch_tracker_new(&p, NULL) == MW_OK) {
     memcpy(padded + HALF, wav.values, wav.count * sizeof(float));
+    for (size_t i = 0; i < PITCH_AHEAD; i++) pitch_track(p, padded + i * HOP);
     for (size_t i = 0; i < frames; i++) {
-      pitch_value value = pitch_track(p, padded + i * HOP);
+      pitch_value value = pitch_track(p, padded + (i + PITCH_AHEAD) * HOP);
       octaves[i] = value.octaves;
       voicing[i] = value.voicing;
     }

@@ -13,9 +13,11 @@ import torch
 WINDOW, TRANSFORM, HOP = 720, 1024, 160
 SHORTEST, LONGEST = 32, 266  # periods in samples
 RATE_HZ = 16000
+AHEAD, CANDIDATES = 3, 4
+START_HZ = 150
 FLOOR = 3e-4  # power that counts as silence
-SHARE = 0.75  # of the highest peak: lower ones are no candidates
-SHORT_COST, JUMP_COST = 0.06, 0.12  # per octave
+SHARE = 0.5  # of the highest peak: lower ones are no candidates
+SHORT_COST, JUMP_COST = 0.06, 0.25  # per octave
 
 
 def _tables():
@@ -32,18 +34,16 @@ _window, _keep, _gain = _tables()
 
 def correlation(samples, count):
     """samples [n] in [-1, 1] -> r [count, LONGEST + 2], frame i centred on sample 160 i"""
-    padded = torch.nn.functional.pad(samples, (WINDOW // 2, WINDOW // 2 + HOP))
+    padded = torch.nn.functional.pad(samples, (WINDOW // 2, WINDOW // 2 + (1 + AHEAD) * HOP))
     frames = padded.unfold(0, WINDOW, HOP)[:count] * _window
     power = torch.fft.rfft(frames, TRANSFORM).abs() ** 2 * _keep
     r = torch.fft.irfft(power, TRANSFORM)[:, :LONGEST + 2]
     return r * _gain / (r[:, :1] + FLOOR * WINDOW / 2)
 
 
-def track(samples, count=None):
-    """samples [n] (tensor) -> log2 of F0 in Hz [count], voicing 0..1 [count]"""
-    if count is None:
-        count = 1 + len(samples) // HOP
-    r = correlation(samples, count)
+def candidates(r):
+    """r [count, LONGEST + 2] -> of each frame the best peaks, a list of (log2 of Hz, voicing, height and what its
+    shortness is worth) arrays"""
     middle = r[:, SHORTEST:LONGEST + 1]
     peak = (middle > r[:, SHORTEST - 1:LONGEST]) & (middle >= r[:, SHORTEST + 1:LONGEST + 2])
     best = (middle * peak).max(1, keepdim=True).values
@@ -53,21 +53,36 @@ def track(samples, count=None):
     shift = 0.5 * (a - c) / (a - 2 * b + c)
     height = b - 0.25 * (a - c) * shift
     octave = torch.log2(RATE_HZ / (at + shift))
-    score = height + SHORT_COST * octave
-    pitch, voicing = [math.log2(150)] * count, [0.0] * count
-    last, strength, top, current = math.log2(150), 0.0, -1e9, -1
-    for i, o, h, s in zip(frame.tolist(), octave.tolist(), height.tolist(), score.tolist()):
-        if i != current:
-            for k in range(current + 1, i):  # frames without a candidate
-                pitch[k], strength = pitch[k - 1] if k else last, 0.0
-            if current >= 0 and i == current + 1:
-                last, strength = pitch[current], voicing[current]
-            elif current >= 0:
-                last, strength = pitch[current], 0.0
-            current, top = i, -1e9
-        s -= JUMP_COST * strength * min(1.0, abs(o - last))
-        if s > top:
-            top, pitch[i], voicing[i] = s, o, min(1.0, max(0.0, (h - 0.35) / 0.3))
-    for k in range(current + 1, count):
-        pitch[k] = pitch[k - 1] if k else last
-    return np.array(pitch, "f4"), np.array(voicing, "f4")
+    voicing = ((height - 0.35) / 0.3).clamp(0, 1)
+    found = torch.stack([octave, voicing, height + SHORT_COST * octave]).numpy()
+    borders = torch.bincount(frame, minlength=len(r)).cumsum(0)[:-1].numpy()
+    return [few[:, np.argsort(-few[2], kind="stable")[:CANDIDATES]] for few in np.split(found, borders, axis=1)]
+
+
+def track(samples, count=None):
+    """samples [n] (tensor) -> log2 of F0 in Hz [count], voicing 0..1 [count]"""
+    if count is None:
+        count = 1 + len(samples) // HOP
+    frames = candidates(correlation(samples, count + AHEAD))
+    scores, before = [], []
+    for i, (octave, _, height) in enumerate(frames):
+        score, came = height, np.zeros(len(octave), int)
+        if i > 0 and len(octave) > 0 and len(scores[-1]) > 0:
+            jump = np.minimum(1, np.abs(octave[:, None] - frames[i - 1][0]))
+            ways = scores[-1] - JUMP_COST * frames[i - 1][1] * jump
+            came = ways.argmax(1)
+            score = height + ways.max(1)
+        scores.append(score - score.max() if len(score) else score)
+        before.append(came)
+    pitch, voicing, last = np.zeros(count, "f4"), np.zeros(count, "f4"), math.log2(START_HZ)
+    for i in range(count):
+        end = i
+        while end < i + AHEAD and len(scores[end + 1]) > 0:
+            end += 1
+        if len(scores[i]) > 0:
+            at = scores[end].argmax()
+            for k in range(end, i, -1):
+                at = before[k][at]
+            last, voicing[i] = frames[i][0][at], frames[i][1][at]
+        pitch[i] = last
+    return pitch, voicing
