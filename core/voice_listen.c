@@ -16,6 +16,10 @@
 #include "wavfile.h"
 #include "wavlm.h"
 
+// Changes with what a recording is heard as (the pitch tracker, the examples): what older versions
+// kept is heard again.
+#define LISTENING "path of three frames"
+
 // How a recording becomes an embedding.
 typedef struct {
   weights *file; // of its own, or NULL
@@ -166,6 +170,7 @@ static void name_cached(char *path, size_t size, const mw_voice_model *m, const 
   sha256 hash;
   char key[SHA256_TEXT];
   sha256_start(&hash);
+  sha256_add(&hash, LISTENING, strlen(LISTENING));
   sha256_add(&hash, source, strlen(source));
   sha256_add(&hash, m->speaker_space, strlen(m->speaker_space));
   sha256_add(&hash, m->content_space, strlen(m->content_space));
