@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 GUIDANCE = 3.5
+STRAIGHT = 0.25  # of the way: what lies further from sound goes where one step would go
 SHORT = 1 / 8  # of the way: the jumps of a player that takes eight
 
 
@@ -13,6 +14,13 @@ def flow_targets(velocity, teacher, z, t, features, empty):
     with torch.no_grad():
         told, untold = teacher(z, *features, t, t), teacher(z, *empty, t, t)
         return 0.5 * velocity + 0.5 * told + (GUIDANCE - 1) * (told - untold)
+
+
+def leap(net, noise, features):
+    """What one step makes of noise."""
+    with torch.no_grad():
+        all_the_way = torch.ones(len(noise), device=noise.device)
+        return noise - net(noise, *features, torch.zeros_like(all_the_way), all_the_way).float()
 
 
 def told_targets(teacher, z, t, features):

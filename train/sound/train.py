@@ -9,7 +9,9 @@ transformer learns flow matching (r = t) first. Then, from the averaged weights 
 goes on with guidance folded into its target and half learns interval consistency (SplitMeanFlow): u over [r, t] is
 the weighted sum of u over [r, s] and [s, t]. With --objective jvp that half learns the identity of MeanFlow instead:
 u = v - (t - r) du/dt. And what it makes from noise, as a player does, has to be heard as what was asked for
-(listener.py). With --bundle that second stage goes on from the weights of a bundle, whose velocities are guided already.
+(listener.py). With --bundle that second stage goes on from the weights of a bundle, whose velocities are guided already:
+near sound they stay what the bundle says, and far from it they lead where one step leads (RectifiedFlow, arXiv
+2209.03003), so that many steps make what one does.
 """
 import argparse
 import copy
@@ -154,8 +156,13 @@ class Trainer:
         r, half = t.clone(), count // 2
         if self.teacher is not None:
             r[half:], t[half:] = (x.to(self.device) for x in objective.intervals(self.random, count - half))
-        z = (1 - t)[:, None, None] * x0 + t[:, None, None] * noise
         with self.precision():
+            if self.options.bundle:
+                far = t[:half] > objective.STRAIGHT
+                ends = objective.leap(self.averaged, noise[:half], [f[:half] for f in features])
+                x0[:half] = torch.where(far[:, None, None], ends, x0[:half])
+                velocity = noise - x0
+            z = (1 - t)[:, None, None] * x0 + t[:, None, None] * noise
             target = velocity if self.teacher is None else self.targets(velocity, z, r, t, features, half)
             made = self.net(z, *features, r, t)
         error = (made.float() - target).pow(2).mean((1, 2))
@@ -173,7 +180,8 @@ class Trainer:
         first, second = ([f[:half] for f in features], [f[half:] for f in features])
         empty = [net.empty_string_feat.expand(half, -1, -1), net.empty_string_feat_c.expand(half, -1)]
         if options.bundle:
-            guided = objective.told_targets(teacher, z[:half], t[:half], first)
+            told = objective.told_targets(teacher, z[:half], t[:half], first)
+            guided = torch.where((t[:half] > objective.STRAIGHT)[:, None, None], velocity[:half], told.float())
         else:
             guided = objective.flow_targets(velocity[:half], teacher, z[:half], t[:half], first, empty)
         if options.objective == "split":
