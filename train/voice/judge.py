@@ -11,7 +11,8 @@ understood but were trained on. Targets were never trained on. Each clip is conv
 one half of a recording, and compared with the other half:
 
   words       word error rate of pocketsphinx with a bigram model of the judged sentences: of the
-              recording, of the recording through the vocoder alone, of the result
+              recording, of the recording through the vocoder alone, of the result; of LibriSpeech's speakers never
+              trained on, whose texts the packs lack, against what it reads in the recordings with its own model
   speaker     how far from the source to another real clip of the target (0..1), share accepted at the
               equal-error threshold of real clips, share nearer to target than source; likewise of the
               target's recording through the vocoder alone. Two judge: Resemblyzer, which taught the
@@ -115,6 +116,15 @@ class Listener:
 
     def hear(self, samples):
         return words_of(self.say(self.decoder, samples))
+
+    def read(self, samples):
+        """What it hears with the language model that it comes with, less words that it cannot be taught."""
+        decoder = self.make(hmm=os.path.join(self.models, "en-us"), loglevel="FATAL")
+        return [word for word in words_of(self.say(decoder, samples)) if word in self.known]
+
+    def wrong(self, sounds, said):
+        """-> words heard wrongly, in per cent"""
+        return 100 * sum(edit_distance(self.hear(s), words) for s, words in zip(sounds, said)) / sum(map(len, said))
 
     def phones(self, samples):
         """The phones that it hears, of whatever language."""
@@ -222,9 +232,7 @@ class Judge:
         """-> words wrong in per cent: of learners, of readers"""
         half = len(sounds) // 2
         said = [words for _, _, words in self.clips]
-        wrong = [edit_distance(self.listener.hear(s), words) for s, words in zip(sounds, said)]
-        return tuple(100 * sum(wrong[part]) / sum(map(len, said[part]))
-                     for part in (slice(0, half), slice(half, None)))
+        return tuple(self.listener.wrong(sounds[part], said[part]) for part in (slice(0, half), slice(half, None)))
 
     def run(self):
         from resemblyzer import VoiceEncoder, preprocess_wav
@@ -273,6 +281,7 @@ class Judge:
         for title, some in (("up", moved > 0.4), ("down", moved < -0.4)):
             kept = [sound for sound, one in zip(made, some) if one]
             print("pitch a third and more %s: %d conversions, DNSMOS %.2f" % (title, len(kept), quality(kept)), flush=True)
+        self.judge_strangers()
         self.judge_foreign(quality)
         if self.options.presets:
             self.judge_presets(embed)
@@ -291,6 +300,20 @@ class Judge:
             way, accepted, nearer = np.mean(found, 0)
             print("   %s: %.2f of the way to the target, accepted %.0f %%, nearer to the target %.0f %%"
                   % (kind, way, 100 * accepted, 100 * nearer), flush=True)
+
+    def judge_strangers(self):
+        samples, rows = packs.open_pack(self.options.packs, self.options.work, "speech-core")
+        clips = [samples[row["offset"]:row["offset"] + row["samples"]][:8 * 16000] for row in rows
+                 if row["source"] == "LibriSpeech train-clean-100" and held_out(row)]
+        said = [self.listener.read(clip) for clip in clips]
+        listener = Listener(self.folder)
+        listener.learn(said)
+        for i, clip in enumerate(clips):
+            write(self.path("stranger", i), clip)
+        made = [self.convert("moved", i, self.path("stranger", (i + len(clips) // 2) % len(clips)), self.path("stranger", i))
+                for i in range(len(clips))]
+        print("words wrong, %d readers never trained on: recordings %.1f %%, converted to each other %.1f %%"
+              % (len(clips), listener.wrong(clips, said), listener.wrong(made, said)), flush=True)
 
     def judge_foreign(self, quality):
         for language, (voice, encoding, texts) in FOREIGN.items():
