@@ -117,10 +117,10 @@ class Listener:
     def hear(self, samples):
         return words_of(self.say(self.decoder, samples))
 
-    def read(self, samples):
+    def read(self, sounds):
         """What it hears with the language model that it comes with, less words that it cannot be taught."""
         decoder = self.make(hmm=os.path.join(self.models, "en-us"), loglevel="FATAL")
-        return [word for word in words_of(self.say(decoder, samples)) if word in self.known]
+        return [[word for word in words_of(self.say(decoder, sound)) if word in self.known] for sound in sounds]
 
     def wrong(self, sounds, said):
         """-> words heard wrongly, in per cent"""
@@ -305,7 +305,7 @@ class Judge:
         samples, rows = packs.open_pack(self.options.packs, self.options.work, "speech-core")
         clips = [samples[row["offset"]:row["offset"] + row["samples"]][:8 * 16000] for row in rows
                  if row["source"] == "LibriSpeech train-clean-100" and held_out(row)]
-        said = [self.listener.read(clip) for clip in clips]
+        said = self.listener.read(clips)
         listener = Listener(self.folder)
         listener.learn(said)
         for i, clip in enumerate(clips):
