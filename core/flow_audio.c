@@ -17,7 +17,7 @@
 static const float norm_epsilon = 1e-5f;
 static const float head_epsilon = 1.1920929e-07f; // of float32, the default of the RMS norm
 
-// Everything a call needs; rows_take gives all of it zero rows around.
+// Everything a call needs; conv_rows gives all of it zero rows around.
 typedef struct {
   const flow_audio *f;
   size_t rows; // N
@@ -34,7 +34,7 @@ typedef struct {
   float *modulation[2]; // [6D] of each side
   float *cosine;        // [max(N, L), head / 2]
   float *sine;
-  float *scratch;
+  float *scratch; // of attention and of convolutions
   pool *pool;
 } call;
 
@@ -56,12 +56,12 @@ static size_t larger(size_t a, size_t b)
 
 // y = residual + scale * unit(x)
 static void run_unit(const gated_unit *u, const float *x, size_t rows, float *inner, float *gate,
-                     float *y, const epilogue *after, pool *p)
+                     float *y, const epilogue *after, float *scratch, pool *p)
 {
   epilogue gated = {.act = ACTIVATION_SILU, .factor = gate, .factor_stride = u->inner};
-  conv_same(u->w3, x, rows, gate, NULL, p);
-  conv_same(u->w1, x, rows, inner, &gated, p);
-  conv_same(u->w2, inner, rows, y, after, p);
+  conv_run(u->w3, x, rows, gate, NULL, scratch, p);
+  conv_run(u->w1, x, rows, inner, &gated, scratch, p);
+  conv_run(u->w2, inner, rows, y, after, scratch, p);
 }
 
 mw_status flow_audio_prompt(const flow_audio *f, const float *text, size_t rows,
@@ -73,16 +73,17 @@ mw_status flow_audio_prompt(const flow_audio *f, const float *text, size_t rows,
   made->text = arena_floats(memory, rows * d);
   made->pooled = arena_floats(memory, d);
   arena_mark mark = arena_set_mark(memory);
-  float *x = arena_floats(memory, larger(rows, 1) * d);
+  float *x = conv_rows(memory, larger(rows, 1), d);
+  float *scratch = arena_floats(memory, parts_scratch(&f->parts, larger(rows, 1), pool_threads(p)));
   size_t inner_width = larger(f->text_unit.inner, f->pooled_unit.inner);
-  float *inner = rows_take(memory, rows + 1, inner_width);
-  float *gate = rows_take(memory, rows + 1, inner_width);
-  if (arena_failed(memory) || inner == NULL || gate == NULL)
+  float *inner = conv_rows(memory, rows + 1, inner_width);
+  float *gate = conv_rows(memory, rows + 1, inner_width);
+  if (arena_failed(memory) || x == NULL || inner == NULL || gate == NULL)
     return mw_fail_memory(error, "reading a prompt");
   matrix_run(f->text_in, text, f->config.text_width, rows, x, d, NULL, p);
-  run_unit(&f->text_unit, x, rows, inner, gate, made->text, NULL, p);
+  run_unit(&f->text_unit, x, rows, inner, gate, made->text, NULL, scratch, p);
   matrix_run(f->pooled_in, pooled, f->config.pooled_width, 1, x, d, NULL, p);
-  run_unit(&f->pooled_unit, x, 1, inner, gate, made->pooled, NULL, p);
+  run_unit(&f->pooled_unit, x, 1, inner, gate, made->pooled, NULL, scratch, p);
   arena_release(memory, mark);
   probe(f, "text_input_proj", made->text, rows * d);
   probe(f, "text_cond_proj", made->pooled, d);
@@ -191,7 +192,7 @@ static void run_after(call *k, const flow_block *b, float *x, size_t rows, const
   size_t d = k->f->config.width;
   epilogue first = {.scale = modulation + 2 * d, .residual = x, .residual_stride = d};
   epilogue second = {.scale = modulation + 5 * d, .residual = x, .residual_stride = d};
-  conv_same(b->linear1, mixed, rows, x, &first, k->pool);
+  conv_run(b->linear1, mixed, rows, x, &first, k->scratch, k->pool);
   layer_norm(x, d, rows, d, modulation + 4 * d, modulation + 3 * d, norm_epsilon, k->norm, d);
   // `inner` was used with other widths: the zero rows around this one are made again
   float *inner = k->inner;
@@ -200,7 +201,7 @@ static void run_after(call *k, const flow_block *b, float *x, size_t rows, const
   memset(inner + rows * b->ffn.inner, 0, edge * sizeof(float));
   // and the norm's end, after the longer of latents and text
   memset(k->norm + rows * d, 0, 7 * d * sizeof(float));
-  run_unit(&b->ffn, k->norm, rows, inner, k->inner_gate, x, &second, k->pool);
+  run_unit(&b->ffn, k->norm, rows, inner, k->inner_gate, x, &second, k->scratch, k->pool);
 }
 
 static void run_joint(call *k, const flow_block *latent, const flow_block *text)
@@ -224,21 +225,23 @@ static bool take_memory(call *k, arena *memory)
     inner = larger(inner, larger(f->joint_latent[i].ffn.inner, f->joint_text[i].ffn.inner));
   for (size_t i = 0; i < f->fused_count; i++) inner = larger(inner, f->fused[i].ffn.inner);
   size_t keys = k->rows + k->text_rows;
-  k->h = rows_take(memory, k->rows, d);
-  k->text = rows_take(memory, k->text_rows, d);
+  k->h = conv_rows(memory, k->rows, d);
+  k->text = conv_rows(memory, k->text_rows, d);
   k->c = arena_floats(memory, d);
-  k->norm = rows_take(memory, longest, d);
+  k->norm = conv_rows(memory, longest, d);
   k->qkv = arena_floats(memory, keys * 3 * d);
-  k->mixed = rows_take(memory, k->text_rows, d);
-  k->latent_mixed = rows_take(memory, k->rows, d);
-  k->inner = rows_take(memory, longest, inner);
-  k->inner_gate = rows_take(memory, longest, inner);
+  k->mixed = conv_rows(memory, k->text_rows, d);
+  k->latent_mixed = conv_rows(memory, k->rows, d);
+  k->inner = conv_rows(memory, longest, inner);
+  k->inner_gate = conv_rows(memory, longest, inner);
   k->modulation[0] = arena_floats(memory, 6 * d);
   k->modulation[1] = arena_floats(memory, 6 * d);
   k->cosine = arena_floats(memory, longest * f->config.head_size / 2);
   k->sine = arena_floats(memory, longest * f->config.head_size / 2);
-  k->scratch = arena_floats(memory, attention_scratch(longest, keys, f->config.head_size) *
-                                        pool_threads(k->pool));
+  size_t threads = pool_threads(k->pool);
+  k->scratch =
+      arena_floats(memory, larger(attention_scratch(longest, keys, f->config.head_size) * threads,
+                                  parts_scratch(&f->parts, longest, threads)));
   return !arena_failed(memory) && k->h != NULL && k->text != NULL && k->norm != NULL &&
          k->mixed != NULL && k->latent_mixed != NULL && k->inner != NULL && k->inner_gate != NULL;
 }
@@ -251,7 +254,7 @@ mw_status flow_audio_call(const flow_audio *f, const flow_prompt *prompt, const 
   size_t channels = f->config.latent_channels;
   arena_mark mark = arena_set_mark(memory);
   call k = {.f = f, .rows = rows, .text_rows = prompt->rows, .pool = p};
-  float *x = rows_take(memory, rows, channels);
+  float *x = conv_rows(memory, rows, channels);
   if (rows == 0 || !take_memory(&k, memory) || x == NULL) {
     arena_release(memory, mark);
     return mw_fail_memory(error, "running the latent transformer");
@@ -261,11 +264,11 @@ mw_status flow_audio_call(const flow_audio *f, const flow_prompt *prompt, const 
   make_rotation(&k, larger(rows, prompt->rows));
   make_condition(&k, prompt, t, r);
   epilogue selu = {.act = ACTIVATION_SELU};
-  conv_same(f->latent_in, x, rows, k.norm, &selu, p);
+  conv_run(f->latent_in, x, rows, k.norm, &selu, k.scratch, p);
   memset(k.norm + rows * d, 0, 7 * d * sizeof(float));
   memset(k.inner - 7 * f->latent_unit.inner, 0, 7 * f->latent_unit.inner * sizeof(float));
   memset(k.inner + rows * f->latent_unit.inner, 0, 7 * f->latent_unit.inner * sizeof(float));
-  run_unit(&f->latent_unit, k.norm, rows, k.inner, k.inner_gate, k.h, NULL, p);
+  run_unit(&f->latent_unit, k.norm, rows, k.inner, k.inner_gate, k.h, NULL, k.scratch, p);
   probe(f, "audio_input_proj", k.h, rows * d);
   for (size_t i = 0; i < f->joint_count; i++) {
     run_joint(&k, &f->joint_latent[i], &f->joint_text[i]);
@@ -283,7 +286,7 @@ mw_status flow_audio_call(const flow_audio *f, const flow_prompt *prompt, const 
   modulate(&k, f->final_modulation, k.modulation[0]);
   layer_norm(k.h, d, rows, d, k.modulation[0] + d, k.modulation[0], norm_epsilon, k.norm, d);
   memset(k.norm + rows * d, 0, 7 * d * sizeof(float));
-  conv_same(f->final_conv, k.norm, rows, u, NULL, p);
+  conv_run(f->final_conv, k.norm, rows, u, NULL, k.scratch, p);
   arena_release(memory, mark);
   return MW_OK;
 }

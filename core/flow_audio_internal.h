@@ -8,9 +8,9 @@
 // W2 (silu(W1 x) * (W3 x)), of rows or of a convolution.
 typedef struct {
   size_t inner;
-  matrix *w1; // [inner, D, k]
-  matrix *w2; // [D, inner, k]
-  matrix *w3; // [inner, D, k]
+  conv *w1; // [inner, D, k]
+  conv *w2; // [D, inner, k]
+  conv *w3; // [inner, D, k]
 } gated_unit;
 
 typedef struct {
@@ -18,7 +18,7 @@ typedef struct {
   float *q_gain;      // [head_size]
   float *k_gain;      // [head_size]
   matrix *modulation; // [6D, D]; [2D, D] of a side that ends with its keys
-  matrix *linear1;    // [D, D, k]; NULL of such a side
+  conv *linear1;      // [D, D, k]; NULL of such a side
   gated_unit ffn;
 } flow_block;
 
@@ -36,7 +36,7 @@ struct flow_audio {
   float *empty_text;  // [empty_rows, text_width] or NULL
   size_t empty_rows;
   float *empty_pooled; // [pooled_width] or NULL
-  matrix *latent_in;   // [D, C, 7]
+  conv *latent_in;     // [D, C, 7]
   gated_unit latent_unit;
   matrix *text_in; // [D, text_width]
   gated_unit text_unit;
@@ -50,7 +50,7 @@ struct flow_audio {
   size_t fused_count;
   flow_block *fused;        // [fused_count]
   matrix *final_modulation; // [2D, D]
-  matrix *final_conv;       // [C, D, 7]
+  conv *final_conv;         // [C, D, 7]
   flow_audio_probe *probe;
   void *probe_context;
 };

@@ -8,9 +8,9 @@
 static gated_unit load_unit(const loader *l, size_t width)
 {
   gated_unit unit = {.inner = loader_size(l, "w1.weight", 0)};
-  unit.w1 = loader_matrix(l, "w1", unit.inner, width, false);
-  unit.w2 = loader_matrix(l, "w2", width, unit.inner, false);
-  unit.w3 = loader_matrix(l, "w3", unit.inner, width, false);
+  unit.w1 = loader_conv(l, "w1", unit.inner, width, false);
+  unit.w2 = loader_conv(l, "w2", width, unit.inner, false);
+  unit.w3 = loader_conv(l, "w3", unit.inner, width, false);
   return unit;
 }
 
@@ -76,7 +76,7 @@ static flow_block load_block(const loader *l, const flow_audio_config *config, b
       .modulation = loader_matrix(l, "adaLN_modulation.1", keys_only ? 2 * d : 6 * d, d, true),
   };
   if (keys_only) return b;
-  b.linear1 = loader_matrix(l, "linear1", d, d, true);
+  b.linear1 = loader_conv(l, "linear1", d, d, true);
   b.ffn = load_unit_at(l, "ffn", d);
   return b;
 }
@@ -152,7 +152,7 @@ mw_status flow_audio_load(flow_audio **loaded, const weights *file, mw_error *er
   f->latent_mean = loader_vector(l, "latent_mean", c->latent_channels);
   f->latent_std = loader_vector(l, "latent_std", c->latent_channels);
   load_empty(f, l);
-  f->latent_in = loader_matrix(l, "audio_input_proj.0", c->width, c->latent_channels, true);
+  f->latent_in = loader_conv(l, "audio_input_proj.0", c->width, c->latent_channels, true);
   f->latent_unit = load_unit_at(l, "audio_input_proj.2", c->width);
   f->text_in = loader_matrix(l, "text_input_proj.0", c->width, c->text_width, true);
   f->text_unit = load_unit_at(l, "text_input_proj.1", c->width);
@@ -163,7 +163,7 @@ mw_status flow_audio_load(flow_audio **loaded, const weights *file, mw_error *er
   load_blocks(f, l);
   f->final_modulation =
       loader_matrix(l, "final_layer.adaLN_modulation.1", 2 * c->width, c->width, true);
-  f->final_conv = loader_matrix(l, "final_layer.conv", c->latent_channels, c->width, true);
+  f->final_conv = loader_conv(l, "final_layer.conv", c->latent_channels, c->width, true);
   status = parts_finish(&f->parts);
   if (status != MW_OK) goto fail;
   *loaded = f;

@@ -54,8 +54,18 @@ size_t matrix_bytes(const matrix *m);
 // enough, and this processor has a fast path for it.
 matrix_dtype matrix_dtype_of(const tensor *stored);
 
-// Loads "NAME.weight" ([outputs, inputs] or [outputs, inputs, taps], also [outputs, inputs, 1]
-// where taps is 1) and, when `has_bias`, "NAME.bias". The matrix is of matrix_dtype_of the weight.
+// Reads "NAME.weight" ([outputs, inputs] or [outputs, inputs, taps], also [outputs, inputs, 1]
+// where taps is 1) and, when `has_bias`, "NAME.bias". To be freed also after a failure.
+typedef struct {
+  float *values; // [outputs, inputs, taps]
+  float *bias;   // [outputs], or NULL
+  matrix_dtype dtype;
+} matrix_values;
+mw_status matrix_read(matrix_values *read, const weights_view *view, const char *name,
+                      const matrix_shape *shape, bool has_bias, mw_error *error);
+void matrix_values_free(matrix_values *read);
+
+// Packs what matrix_read reads.
 mw_status matrix_load(matrix **made, const weights_view *view, const char *name,
                       const matrix_shape *shape, bool has_bias, mw_error *error);
 

@@ -23,6 +23,7 @@ typedef struct {
   float *x;     // [rows, width]
   float *inner; // first row of rooms[0] and rooms[1], rows of zeros around: what convolutions read
   float *rooms[2];
+  float *scratch; // of convolutions
   pool *pool;
 } signal;
 
@@ -75,10 +76,16 @@ static void clip(float *x, size_t count)
 }
 
 // Reads the zero row before and after.
-static void run_conv(const signal *s, const matrix *m, const float *x, float *y,
+static void run_conv(const signal *s, const conv *c, const float *x, float *y,
                      const epilogue *after)
 {
-  conv_same(m, x, s->rows, y, after, s->pool);
+  conv_run(c, x, s->rows, y, after, s->scratch, s->pool);
+}
+
+static void run_linear(const signal *s, const matrix *m, const float *x, float *y)
+{
+  const matrix_shape *shape = matrix_get_shape(m);
+  matrix_run(m, x, shape->inputs, s->rows, y, shape->outputs, NULL, s->pool);
 }
 
 static void run_block(signal *s, const residual_block *b)
@@ -93,7 +100,7 @@ static void run_block(signal *s, const residual_block *b)
   activate(ACTIVATION_SILU, h, rows * b->inside);
   run_conv(s, b->conv1, h, g, &silu);
   if (b->shortcut != NULL) {
-    run_conv(s, b->shortcut, s->x, h, NULL);
+    run_linear(s, b->shortcut, s->x, h);
     add.residual = h;
   } else {
     scale_all(s->x, rows * b->inside, (float)MAGNITUDE_KEEP);
@@ -162,12 +169,12 @@ static void downsample(signal *s, const coder_level *level)
 {
   size_t width = level->width;
   float *h = s->rooms[0];
-  run_conv(s, level->before, s->x, h, NULL);
+  run_linear(s, level->before, s->x, h);
   s->rows /= 2;
   for (size_t i = 0; i < s->rows; i++)
     for (size_t c = 0; c < width; c++)
       h[i * width + c] = 0.5f * (h[2 * i * width + c] + h[(2 * i + 1) * width + c]);
-  run_conv(s, level->after, h, s->x, NULL);
+  run_linear(s, level->after, h, s->x);
 }
 
 static void run_levels(signal *s, const coder_half *half, bool encoder)
@@ -206,16 +213,17 @@ static bool run_half(signal *s, const coder_half *half, bool encoder, const floa
   if (most > SIZE_MAX / 16 || widest > SIZE_MAX / 16 / (most + 2)) return false;
   s->x = arena_floats(memory, most * widest);
   for (int i = 0; i < 2; i++) s->rooms[i] = arena_floats(memory, (most + 2) * widest);
+  s->scratch = arena_floats(memory, parts_scratch(&s->c->parts, most, pool_threads(s->pool)));
   if (arena_failed(memory)) return false;
   s->rows = rows;
   float *h = framed(s->rooms[0], rows, half->inputs);
   memcpy(h, in, rows * half->inputs * sizeof(float));
   run_conv(s, half->conv_in, h, s->x, NULL);
-  probe(s, "conv_in", matrix_get_shape(half->conv_in)->outputs);
+  probe(s, "conv_in", conv_get_shape(half->conv_in)->outputs);
   if (!encoder && !run_middle(s, half, memory)) return false;
   run_levels(s, half, encoder);
   if (encoder && !run_middle(s, half, memory)) return false;
-  size_t width = matrix_get_shape(half->conv_out)->inputs;
+  size_t width = conv_get_shape(half->conv_out)->inputs;
   h = framed(s->rooms[0], s->rows, width);
   memcpy(h, s->x, s->rows * width * sizeof(float));
   activate(ACTIVATION_SILU, h, s->rows * width);

@@ -10,18 +10,18 @@
 typedef struct {
   size_t inside;
   size_t outside;
-  matrix *conv1;    // [outside, inside, 3]
-  matrix *conv2;    // [outside, outside, 3]
+  conv *conv1;      // [outside, inside, 3]
+  conv *conv2;      // [outside, outside, 3]
   matrix *shortcut; // [outside, inside]; NULL: the same width
 } residual_block;
 
 typedef struct {
   residual_block *blocks;
   size_t count;
-  size_t width;     // after the blocks
-  matrix *upsample; // [width, width, 3] after each row was written twice; NULL: none
-  matrix *before;   // [width, width] before and
-  matrix *after;    // after the mean of each two rows; NULL: none
+  size_t width;   // after the blocks
+  conv *upsample; // [width, width, 3] after each row was written twice; NULL: none
+  matrix *before; // [width, width] before and
+  matrix *after;  // after the mean of each two rows; NULL: none
 } coder_level;
 
 // Encoder or decoder.
@@ -30,13 +30,13 @@ typedef struct {
   size_t outputs;
   size_t widest;
   size_t factor; // rows out of a row, or into one
-  matrix *conv_in;
+  conv *conv_in;
   residual_block middle[2];
   matrix *qkv;      // [3 width, width], rows reordered to q, k, v
   matrix *proj_out; // [width, width]
   coder_level *levels;
   size_t level_count;
-  matrix *conv_out;
+  conv *conv_out;
 } coder_half;
 
 struct latent_coder {

@@ -9,14 +9,16 @@
 
 #include "latent_coder_internal.h"
 
-// NAME.weight [outputs, inputs, taps], normalised and times `factor`. With `interleaved`, output
-// 3 c + j of the file becomes output j * outputs / 3 + c: q, k and v apart.
-static matrix *load_conv(const loader *l, const char *name, size_t outputs, size_t inputs,
-                         size_t taps, double factor, bool interleaved)
+enum { TAPS = 3 };
+
+// NAME.weight [outputs, inputs, taps], normalised and times `factor`, to be freed; NULL once
+// anything has failed. With `interleaved`, output 3 c + j of the file becomes output
+// j * outputs / 3 + c: q, k and v apart.
+static float *read_weights(const loader *l, const char *name, size_t outputs, size_t inputs,
+                           size_t taps, double factor, bool interleaved, matrix_dtype *dtype)
 {
   char full[64];
   const tensor *t;
-  matrix *made = NULL;
   size_t count = inputs * taps; // of an output
   size_t shape[3] = {outputs, inputs, taps};
   if (l->parts->status != MW_OK) return NULL;
@@ -38,7 +40,26 @@ static matrix *load_conv(const loader *l, const char *name, size_t outputs, size
     double scale = factor / (MAGNITUDE_EPSILON + sqrt(squares) / root) / root;
     for (size_t i = 0; i < count; i++) w[i] = (float)(w[i] * scale);
   }
-  made = loader_pack(l, outputs, inputs, taps, matrix_dtype_of(t), values, NULL);
+  *dtype = matrix_dtype_of(t);
+  return values;
+}
+
+static matrix *load_linear(const loader *l, const char *name, size_t outputs, size_t inputs,
+                           double factor, bool interleaved)
+{
+  matrix_dtype dtype = MATRIX_F32;
+  float *values = read_weights(l, name, outputs, inputs, 1, factor, interleaved, &dtype);
+  matrix *made = loader_pack(l, outputs, inputs, 1, dtype, values, NULL);
+  free(values);
+  return made;
+}
+
+static conv *load_conv(const loader *l, const char *name, size_t outputs, size_t inputs,
+                       double factor)
+{
+  matrix_dtype dtype = MATRIX_F32;
+  float *values = read_weights(l, name, outputs, inputs, TAPS, factor, false, &dtype);
+  conv *made = loader_pack_conv(l, outputs, inputs, TAPS, dtype, values, NULL);
   free(values);
   return made;
 }
@@ -50,10 +71,10 @@ static residual_block load_block(const loader *parent, const char *name, coder_h
                       .outside = loader_size(&l, "conv1.weight", 0)};
   if (b.inside > half->widest) half->widest = b.inside;
   if (b.outside > half->widest) half->widest = b.outside;
-  b.conv1 = load_conv(&l, "conv1", b.outside, b.inside, 3, MAGNITUDE_SILU, false);
-  b.conv2 = load_conv(&l, "conv2", b.outside, b.outside, 3, MAGNITUDE_SILU * MAGNITUDE_GIVE, false);
+  b.conv1 = load_conv(&l, "conv1", b.outside, b.inside, MAGNITUDE_SILU);
+  b.conv2 = load_conv(&l, "conv2", b.outside, b.outside, MAGNITUDE_SILU * MAGNITUDE_GIVE);
   if (b.inside != b.outside)
-    b.shortcut = load_conv(&l, "nin_shortcut", b.outside, b.inside, 1, MAGNITUDE_KEEP, false);
+    b.shortcut = load_linear(&l, "nin_shortcut", b.outside, b.inside, MAGNITUDE_KEEP, false);
   return b;
 }
 
@@ -67,8 +88,8 @@ static void load_middle(const loader *parent, coder_half *half, size_t width)
   loader l = loader_within(parent, "mid.");
   loader attention_part = loader_within(&l, "attn_1.");
   half->middle[0] = load_block(&l, "block_1", half);
-  half->qkv = load_conv(&attention_part, "qkv", 3 * width, width, 1, 1.0, true);
-  half->proj_out = load_conv(&attention_part, "proj_out", width, width, 1, MAGNITUDE_GIVE, false);
+  half->qkv = load_linear(&attention_part, "qkv", 3 * width, width, 1.0, true);
+  half->proj_out = load_linear(&attention_part, "proj_out", width, width, MAGNITUDE_GIVE, false);
   half->middle[1] = load_block(&l, "block_2", half);
   for (int i = 0; i < 2; i++) {
     need_width(&l, half->middle[i].inside, width);
@@ -101,10 +122,10 @@ static void load_level(const loader *l, coder_level *level, size_t *width, coder
   }
   level->width = *width;
   if (loader_find(l, "upsample.conv.weight") != NULL)
-    level->upsample = load_conv(l, "upsample.conv", *width, *width, 3, 1.0, false);
+    level->upsample = load_conv(l, "upsample.conv", *width, *width, 1.0);
   if (loader_find(l, "downsample.conv1.weight") != NULL) {
-    level->before = load_conv(l, "downsample.conv1", *width, *width, 1, 1.0, false);
-    level->after = load_conv(l, "downsample.conv2", *width, *width, 1, 1.0, false);
+    level->before = load_linear(l, "downsample.conv1", *width, *width, 1.0, false);
+    level->after = load_linear(l, "downsample.conv2", *width, *width, 1.0, false);
   }
   if (level->upsample != NULL || level->before != NULL) half->factor *= 2;
 }
@@ -121,7 +142,7 @@ static void load_half(const loader *l, coder_half *half, bool encoder)
   half->widest = width;
   half->inputs = loader_size(l, "conv_in.weight", 1);
   half->outputs = loader_size(l, "conv_out.weight", 0);
-  half->conv_in = load_conv(l, "conv_in", width, half->inputs, 3, 1.0, false);
+  half->conv_in = load_conv(l, "conv_in", width, half->inputs, 1.0);
   if (!encoder) load_middle(l, half, width);
   half->level_count =
       count_in(l, encoder ? "down.%zu.block.0.conv1.weight" : "up.%zu.block.0.conv1.weight");
@@ -132,8 +153,8 @@ static void load_half(const loader *l, coder_half *half, bool encoder)
     load_level(&level, &half->levels[i], &width, half);
   }
   if (encoder) load_middle(l, half, width);
-  half->conv_out = load_conv(l, "conv_out", half->outputs, width, 3,
-                             MAGNITUDE_SILU * (1.0 + (double)gain), false);
+  half->conv_out =
+      load_conv(l, "conv_out", half->outputs, width, MAGNITUDE_SILU * (1.0 + (double)gain));
 }
 
 mw_status latent_coder_load(latent_coder **loaded, const weights *file, bool encoder,

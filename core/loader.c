@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAPS_LIMIT = 15, PADDING = TAPS_LIMIT / 2 };
-
 mw_status parts_start(parts *p, mw_error *error)
 {
   *p = (parts){.memory = arena_new(), .error = error};
@@ -25,8 +23,11 @@ mw_status parts_finish(parts *p)
 
 void parts_free(parts *p)
 {
-  for (size_t i = 0; i < p->count; i++) matrix_free(p->matrices[i]);
-  free(p->matrices);
+  for (size_t i = 0; i < p->count; i++) {
+    matrix_free(p->kept[i].m);
+    conv_free(p->kept[i].c);
+  }
+  free(p->kept);
   arena_free(p->memory);
   *p = (parts){0};
 }
@@ -87,29 +88,62 @@ float *loader_vector(const loader *l, const char *name, size_t count)
   return values;
 }
 
-static matrix *keep(const loader *l, matrix *m)
+// Takes what was made: a matrix or a convolution.
+static void keep(const loader *l, matrix *m, conv *c)
 {
   parts *p = l->parts;
   if (p->count == p->capacity) {
     size_t capacity = p->capacity != 0 ? 2 * p->capacity : 64;
-    matrix **larger = realloc(p->matrices, capacity * sizeof *larger);
+    void *larger = realloc(p->kept, capacity * sizeof *p->kept);
     if (larger == NULL) {
       matrix_free(m);
+      conv_free(c);
       p->status = mw_fail_memory(p->error, "loading a network");
-      return NULL;
+      return;
     }
-    p->matrices = larger;
+    p->kept = larger;
     p->capacity = capacity;
   }
-  p->matrices[p->count++] = m;
-  return m;
+  p->kept[p->count].m = m;
+  p->kept[p->count++].c = c;
+}
+
+static matrix *keep_matrix(const loader *l, matrix *m)
+{
+  if (l->parts->status == MW_OK) keep(l, m, NULL);
+  return l->parts->status == MW_OK ? m : NULL;
+}
+
+static conv *keep_conv(const loader *l, conv *c)
+{
+  if (l->parts->status == MW_OK) keep(l, NULL, c);
+  return l->parts->status == MW_OK ? c : NULL;
+}
+
+size_t parts_scratch(const parts *p, size_t rows, size_t threads)
+{
+  size_t most = 0;
+  for (size_t i = 0; i < p->count; i++) {
+    size_t scratch = p->kept[i].c != NULL ? conv_scratch(p->kept[i].c, rows, threads) : 0;
+    if (scratch > most) most = scratch;
+  }
+  return most;
 }
 
 matrix *loader_matrix(const loader *l, const char *name, size_t outputs, size_t inputs,
                       bool has_bias)
 {
-  char full[192];
   matrix *m = NULL;
+  matrix_shape shape = {outputs, inputs, 1, 1, 1};
+  if (l->parts->status != MW_OK) return NULL;
+  l->parts->status = matrix_load(&m, &l->view, name, &shape, has_bias, l->parts->error);
+  return keep_matrix(l, m);
+}
+
+conv *loader_conv(const loader *l, const char *name, size_t outputs, size_t inputs, bool has_bias)
+{
+  char full[192];
+  conv *c = NULL;
   snprintf(full, sizeof full, "%s.weight", name);
   const tensor *t = loader_find(l, full);
   if (t == NULL) {
@@ -117,13 +151,13 @@ matrix *loader_matrix(const loader *l, const char *name, size_t outputs, size_t 
     return NULL;
   }
   size_t taps = t->rank == 3 ? t->shape[2] : 1;
-  if (taps % 2 == 0 || taps > TAPS_LIMIT) {
+  if (taps % 2 == 0 || taps > CONV_TAPS_MOST) {
     loader_fail(l, "a kernel is even or too long");
     return NULL;
   }
   matrix_shape shape = {outputs, inputs, taps, 1, 1};
-  l->parts->status = matrix_load(&m, &l->view, name, &shape, has_bias, l->parts->error);
-  return l->parts->status == MW_OK ? keep(l, m) : NULL;
+  l->parts->status = conv_load(&c, &l->view, name, &shape, has_bias, l->parts->error);
+  return keep_conv(l, c);
 }
 
 matrix *loader_pack(const loader *l, size_t outputs, size_t inputs, size_t taps, matrix_dtype dtype,
@@ -133,22 +167,15 @@ matrix *loader_pack(const loader *l, size_t outputs, size_t inputs, size_t taps,
   matrix_shape shape = {outputs, inputs, taps, 1, 1};
   if (l->parts->status != MW_OK) return NULL;
   l->parts->status = matrix_new(&m, &shape, dtype, values, bias, l->parts->error);
-  return l->parts->status == MW_OK ? keep(l, m) : NULL;
+  return keep_matrix(l, m);
 }
 
-float *rows_take(arena *a, size_t rows, size_t width)
+conv *loader_pack_conv(const loader *l, size_t outputs, size_t inputs, size_t taps,
+                       matrix_dtype dtype, const float *values, const float *bias)
 {
-  if (rows > SIZE_MAX / 64 || width > SIZE_MAX / sizeof(float) / (rows + 2 * PADDING)) return NULL;
-  float *block = arena_floats(a, (rows + 2 * PADDING) * width);
-  if (block == NULL) return NULL;
-  memset(block, 0, (rows + 2 * PADDING) * width * sizeof(float)); // reused memory is not zero
-  return block + PADDING * width;
-}
-
-void conv_same(const matrix *m, const float *x, size_t rows, float *y, const epilogue *after,
-               pool *p)
-{
-  const matrix_shape *shape = matrix_get_shape(m);
-  size_t padding = (shape->taps - 1) * shape->dilation / 2;
-  matrix_run(m, x - padding * shape->inputs, shape->inputs, rows, y, shape->outputs, after, p);
+  conv *c = NULL;
+  matrix_shape shape = {outputs, inputs, taps, 1, 1};
+  if (l->parts->status != MW_OK) return NULL;
+  l->parts->status = conv_new(&c, &shape, dtype, values, bias, l->parts->error);
+  return keep_conv(l, c);
 }

@@ -16,7 +16,13 @@ matrix_dtype matrix_dtype_of(const tensor *stored)
   return stored->row_scale != NULL && wide && fast ? MATRIX_INT8 : MATRIX_F32;
 }
 
-mw_status matrix_load(matrix **made, const weights_view *view, const char *name,
+void matrix_values_free(matrix_values *read)
+{
+  free(read->values);
+  free(read->bias);
+}
+
+mw_status matrix_read(matrix_values *read, const weights_view *view, const char *name,
                       const matrix_shape *shape, bool has_bias, mw_error *error)
 {
   char weight_name[256];
@@ -27,25 +33,25 @@ mw_status matrix_load(matrix **made, const weights_view *view, const char *name,
   const tensor *stored = weights_view_find(view, weight_name);
   unsigned rank = shape->taps > 1 || (stored != NULL && stored->rank == 3) ? 3 : 2;
   size_t dims[3] = {shape->outputs, shape->inputs, shape->taps};
-  float *values = NULL;
-  float *bias = NULL;
   const tensor *found;
+  *read = (matrix_values){0};
   mw_status status = weights_need(&found, view, weight_name, rank, dims, error);
   if (status != MW_OK) return status;
-  values = malloc((found->count + 1) * sizeof(float));
-  bias = malloc((shape->outputs + 1) * sizeof(float));
-  if (values == NULL || bias == NULL) {
-    status = mw_fail_memory(error, "reading weights");
-    goto done;
-  }
-  tensor_read(found, 0, found->count, values);
-  if (has_bias) {
-    status = weights_read(view, bias_name, 1, dims, bias, error);
-    if (status != MW_OK) goto done;
-  }
-  status = matrix_new(made, shape, matrix_dtype_of(found), values, has_bias ? bias : NULL, error);
-done:
-  free(values);
-  free(bias);
+  read->dtype = matrix_dtype_of(found);
+  read->values = malloc((found->count + 1) * sizeof(float));
+  if (has_bias) read->bias = malloc((shape->outputs + 1) * sizeof(float));
+  if (read->values == NULL || (has_bias && read->bias == NULL))
+    return mw_fail_memory(error, "reading weights");
+  tensor_read(found, 0, found->count, read->values);
+  return has_bias ? weights_read(view, bias_name, 1, dims, read->bias, error) : MW_OK;
+}
+
+mw_status matrix_load(matrix **made, const weights_view *view, const char *name,
+                      const matrix_shape *shape, bool has_bias, mw_error *error)
+{
+  matrix_values read;
+  mw_status status = matrix_read(&read, view, name, shape, has_bias, error);
+  if (status == MW_OK) status = matrix_new(made, shape, read.dtype, read.values, read.bias, error);
+  matrix_values_free(&read);
   return status;
 }

@@ -184,7 +184,7 @@ void snake_conv_run(const snake_conv *c, const snake_conv_piece *piece, float *s
   job.values = scratch + thread_room(c) * pool_threads(p);
   size_t stretches = (job.blocks + strip_blocks(c) - 1) / strip_blocks(c);
   pool_run(p, stretches * toom_strips(c->t), run_strip, &job);
-  toom_back(c->t, job.values, job.blocks, piece->rows, piece->residual, piece->y, scratch, p);
-  if (piece->after != ACTIVATION_NONE)
-    activate(piece->after, piece->y, piece->rows * c->shape.outputs);
+  epilogue after = {
+      .act = piece->after, .residual = piece->residual, .residual_stride = c->shape.outputs};
+  toom_back(c->t, job.values, job.blocks, piece->rows, &after, piece->y, scratch, p);
 }

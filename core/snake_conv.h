@@ -31,8 +31,8 @@ typedef struct {
   size_t rows;   // more on both sides, unless the signal ends there
   size_t length; // of the signal; outside it the activation's output is zero
   float *y;      // [rows, outputs]
-  const float *residual; // [rows, outputs], added; NULL: none
-  activation after;      // of the sum
+  const float *residual; // [rows, outputs], added at last; NULL: none
+  activation after;      // of the convolution
 } snake_conv_piece;
 
 // Floats of scratch for pieces of at most `rows` rows. Not zeroed.

@@ -23,9 +23,9 @@
 #include <string.h>
 
 enum {
-  STRIP = 64,
   PART_VALUES = 4608, // points times groups of a part: sums of a panel, about 600 KB
   LEAST_CHANNELS = 32,
+  BLOCK_ROWS_MOST = 12, // of each d-th row
 };
 
 struct toom {
@@ -46,6 +46,8 @@ typedef struct {
   size_t outer_rows;
   size_t outer_taps;
 } plan;
+
+static const float no_bias[PANEL_MOST];
 
 static const double eight_points[] = {0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5};
 static const double seven_points[] = {0.0, 1.0, -1.0, -2.0, 0.5, -0.5};
@@ -133,6 +135,11 @@ void toom_free(toom *t)
   free(t);
 }
 
+const matrix_shape *toom_get_shape(const toom *t)
+{
+  return &t->shape;
+}
+
 size_t toom_strips(const toom *t)
 {
   return t->strips;
@@ -188,7 +195,7 @@ mw_status toom_new_on(const kernels_path *path, toom **made, const matrix_shape 
   t->path = path;
   t->shape = *shape;
   make_scheme(&t->scheme, find_plan(shape->taps));
-  t->strips = (shape->inputs + STRIP - 1) / STRIP;
+  t->strips = (shape->inputs + TOOM_STRIP_MOST - 1) / TOOM_STRIP_MOST;
   t->strip_width = ((shape->inputs + t->strips - 1) / t->strips + 15) / 16 * 16;
   if (__builtin_mul_overflow(shape->inputs * shape->taps, padded, &count) || count > SIZE_MAX / 8)
     goto no_memory;
@@ -267,7 +274,8 @@ typedef struct {
   size_t blocks;
   size_t groups;
   size_t rows;
-  const float *residual;
+  epilogue after;
+  bool only_residual; // and lying as y does, or none: the way back adds it
   float *y;
   float *room;
   size_t parts;
@@ -310,6 +318,30 @@ static void multiply(const back_run *run, size_t first, size_t panel, size_t gro
   }
 }
 
+// What `after` makes of the products of a group [rows, panel], which begins at `row` and output
+// `first`.
+static void finish_group(const back_run *run, const float *products, size_t row, size_t rows,
+                         size_t first, size_t columns)
+{
+  const toom *t = run->t;
+  size_t dilation = t->shape.dilation;
+  finish_job job = {.sum = products,
+                    .sum_stride = PANEL_MOST,
+                    .rows = rows,
+                    .columns = columns,
+                    .bias = t->bias + first,
+                    .after = run->after,
+                    .y = run->y + row * t->shape.outputs + first,
+                    .y_stride = dilation * t->shape.outputs};
+  epilogue *e = &job.after;
+  if (e->factor != NULL) e->factor += row * e->factor_stride + first;
+  if (e->scale != NULL) e->scale += first;
+  if (e->residual != NULL) e->residual += row * e->residual_stride + first;
+  e->factor_stride *= dilation;
+  e->residual_stride *= dilation;
+  t->path->finish(&job);
+}
+
 static void back_part(void *argument, size_t index, size_t thread)
 {
   const back_run *run = argument;
@@ -323,26 +355,31 @@ static void back_part(void *argument, size_t index, size_t thread)
   size_t groups = run->groups * (part + 1) / run->parts - group;
   float *evaluated = run->room + thread * toom_room(t);
   float *sums = evaluated + t->scheme.points * t->strip_width * panel;
+  float products[BLOCK_ROWS_MOST * PANEL_MOST]; // where more is to be done with them
   multiply(run, first, panel, group, groups, evaluated, sums);
   toom_back_job job = {.scheme = &t->scheme,
                        .point_stride = odd(groups) * panel,
                        .columns = outputs - first < panel ? outputs - first : panel,
-                       .bias = t->bias + first,
-                       .y_stride = dilation * outputs};
+                       .bias = run->only_residual ? t->bias + first : no_bias,
+                       .y = products,
+                       .y_stride = run->only_residual ? dilation * outputs : PANEL_MOST};
   for (size_t g = 0; g < groups; g++) {
     size_t row = (group + g) / dilation * toom_block(t) + (group + g) % dilation;
     if (row >= run->rows) continue;
     size_t wanted = (run->rows - row + dilation - 1) / dilation;
     job.rows = wanted < t->scheme.rows ? wanted : t->scheme.rows;
     job.sums = sums + g * panel;
-    job.residual = run->residual != NULL ? run->residual + row * outputs + first : NULL;
-    job.y = run->y + row * outputs + first;
+    if (run->only_residual) {
+      job.y = run->y + row * outputs + first;
+      if (run->after.residual != NULL) job.residual = run->after.residual + row * outputs + first;
+    }
     t->path->toom_back(&job);
+    if (!run->only_residual) finish_group(run, products, row, job.rows, first, job.columns);
   }
 }
 
 void toom_back(const toom *t, const float *values, size_t blocks, size_t rows,
-               const float *residual, float *y, float *room, pool *p)
+               const epilogue *after, float *y, float *room, pool *p)
 {
   size_t groups = blocks * t->shape.dilation;
   size_t most = part_groups(t);
@@ -351,9 +388,12 @@ void toom_back(const toom *t, const float *values, size_t blocks, size_t rows,
                   .blocks = blocks,
                   .groups = groups,
                   .rows = rows,
-                  .residual = residual,
                   .y = y,
                   .room = room,
                   .parts = (groups + most - 1) / most};
+  if (after != NULL) run.after = *after;
+  run.only_residual = run.after.act == ACTIVATION_NONE && run.after.factor == NULL &&
+                      run.after.scale == NULL &&
+                      (run.after.residual == NULL || run.after.residual_stride == t->shape.outputs);
   pool_run(p, panel_count(t->shape.outputs) * run.parts, back_part, &run);
 }

@@ -11,6 +11,11 @@
 
 typedef struct toom toom;
 
+enum {
+  TOOM_READ_MOST = 19,  // rows of the input for a block, where the dilation is 1
+  TOOM_STRIP_MOST = 64, // columns of a strip
+};
+
 // Whether a convolution of this shape is faster this way on this machine.
 bool toom_fits(const matrix_shape *shape);
 
@@ -19,6 +24,7 @@ bool toom_fits(const matrix_shape *shape);
 mw_status toom_new(toom **made, const matrix_shape *shape, const float *values, const float *bias,
                    mw_error *error);
 void toom_free(toom *t);
+const matrix_shape *toom_get_shape(const toom *t);
 
 // Rows are made in blocks of so many. Blocks i.. of the result need input rows
 // i * toom_block(t).. as in matrix_run, and toom_spare(t) rows behind the last of these, whose
@@ -38,9 +44,9 @@ size_t toom_room(const toom *t);                  // floats of scratch of a thre
 void toom_forward(const toom *t, size_t strip, const float *x, size_t x_stride, size_t first,
                   size_t count, size_t blocks, float *values);
 
-// y [rows, outputs] = residual + products + bias, rows up to blocks * toom_block(t). `residual`
-// [rows, outputs] may be NULL. `room`: toom_room floats for each thread.
+// y [rows, outputs] = products + bias and what `after`, which may be NULL, makes of them; rows up
+// to blocks * toom_block(t). `room`: toom_room floats for each thread.
 void toom_back(const toom *t, const float *values, size_t blocks, size_t rows,
-               const float *residual, float *y, float *room, pool *p);
+               const epilogue *after, float *y, float *room, pool *p);
 
 #endif

@@ -67,7 +67,7 @@ static void problem_free(problem *p)
 }
 
 // Inputs in pieces of `piece` blocks.
-static void run(const problem *p, size_t piece, const float *residual, float *y, pool *threads)
+static void run(const problem *p, size_t piece, const epilogue *after, float *y, pool *threads)
 {
   const toom *t = p->t;
   float *values = aligned_alloc(64, round_up(toom_values(t, p->blocks)));
@@ -81,7 +81,7 @@ static void run(const problem *p, size_t piece, const float *residual, float *y,
       toom_forward(t, strip, p->x + first * toom_block(t) * p->shape.inputs + column,
                    p->shape.inputs, first, count, p->blocks, values);
     }
-  toom_back(t, values, p->blocks, p->rows, residual, y, room, threads);
+  toom_back(t, values, p->blocks, p->rows, after, y, room, threads);
   free(values);
   free(room);
 }
@@ -95,6 +95,15 @@ static double exact(const problem *p, size_t row, size_t output)
       sum += (double)p->x[(row + j * s->dilation) * s->inputs + i] *
              (double)p->w[(output * s->inputs + i) * s->taps + j];
   return sum;
+}
+
+static void expect(const problem *p, const kernels_path *path, size_t row, size_t output,
+                   double wanted, double tolerance)
+{
+  double found = (double)p->y[row * p->shape.outputs + output];
+  if (!(fabs(found - wanted) < tolerance))
+    fail_msg("%s: %zu taps, dilation %zu: row %zu, output %zu is %g, wanted %g", path->name,
+             p->shape.taps, p->shape.dilation, row, output, found, wanted);
 }
 
 static void results_are_those_of_the_sum(void **state)
@@ -116,15 +125,20 @@ static void results_are_those_of_the_sum(void **state)
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
       problem p = problem_new(path, shapes[i].shape, shapes[i].rows);
       size_t outputs = p.shape.outputs;
-      run(&p, p.blocks, p.residual, p.y, NULL);
+      epilogue after = {.residual = p.residual, .residual_stride = outputs};
+      run(&p, p.blocks, &after, p.y, NULL);
+      for (size_t row = 0; row < p.rows; row++)
+        for (size_t o = 0; o < outputs; o += 7)
+          // results are about 1; points cost a digit of float32
+          expect(&p, path, row, o, exact(&p, row, o), 1e-5);
+      // the same with more to do, the residual being where results go
+      memcpy(p.y, p.residual, p.rows * outputs * sizeof(float));
+      after = (epilogue){.act = ACTIVATION_RELU, .residual = p.y, .residual_stride = outputs};
+      run(&p, p.blocks, &after, p.y, NULL);
       for (size_t row = 0; row < p.rows; row++)
         for (size_t o = 0; o < outputs; o += 7) {
-          double wanted = exact(&p, row, o);
-          // results are about 1; points cost a digit of float32
-          if (!(fabs((double)p.y[row * outputs + o] - wanted) < 1e-5))
-            fail_msg("%s: %zu taps, dilation %zu: row %zu, output %zu is %g, wanted %g", path->name,
-                     p.shape.taps, p.shape.dilation, row, o, (double)p.y[row * outputs + o],
-                     wanted);
+          double residual = (double)p.residual[row * outputs + o];
+          expect(&p, path, row, o, residual + fmax(exact(&p, row, o) - residual, 0.0), 1e-5);
         }
       problem_free(&p);
     }
