@@ -156,9 +156,10 @@ def build(bld):
     bld.program(source="tests/bench/look_ahead.c", target="tests/look_ahead", install_path=None,
                 use="core " + libraries)
     for folder in ("models", "presets"):
-        files = bld.path.ant_glob(folder + "/**/*", excl="**/*.md")
+        files = bld.path.ant_glob(folder + "/**/*")
         bld.install_files("${DATADIR}/meanwave/" + folder, files,
                           cwd=bld.path.find_dir(folder), relative_trick=True)
+    bld.install_files("${DATADIR}/doc/meanwave", "LICENSE")
     if bld.bldnode is bld.path.find_node(out):  # no variant
         bld.add_post_fun(write_compile_database)
 

@@ -16,7 +16,7 @@
 static const option options[] = {
     {"prompt", 'p', OPTION_TEXT, "TEXT", "what is to be heard", 0, 0},
     {"preset", 'P', OPTION_TEXT, "NAME",
-     "all of a preset, or of a .preset file; options go before it", 0, 0},
+     "all of a preset, or of a .preset file; other options override it", 0, 0},
     {"output", 'o', OPTION_TEXT, "PLACE",
      "a file (.wav, .flac, .aiff, .ogg), a folder (DIR/) or - for standard output", 0, 0},
     {"seconds", 't', OPTION_NUMBER, "N", "length (default: the model's own)", MW_SOUND_SHORTEST,

@@ -29,7 +29,7 @@ static const option options[] = {
      0, 0},
     GUESS_AHEAD_OPTION,
     {"virtual-mic", 0, OPTION_FLAG, NULL,
-     "make a microphone \"Meanwave\" for other programs and play into it", 0, 0},
+     "make a microphone \"Meanwave-Microphone\" for other programs and play into it", 0, 0},
     {"keep-mic", 0, OPTION_FLAG, NULL, "the same, and leave it there at the end", 0, 0},
     {"record", 0, OPTION_TEXT, "FILE", "write what is heard (.wav, .flac, .aiff, .ogg)", 0, 0},
     {"side-by-side", 0, OPTION_FLAG, NULL, "record the input too: left in, right out", 0, 0},

@@ -12,7 +12,7 @@
   {"voice", 'V', OPTION_TEXT, "VOICE",                                                             \
    "the target: a voice of the model, a .voice file or a recording", 0, 0},                        \
   {"preset", 'P', OPTION_TEXT, "NAME",                                                             \
-   "voice and controls of a preset, or of a .preset file; options go before it", 0, 0}
+   "voice and controls of a preset, or of a .preset file; other options override it", 0, 0}
 
 #define CONTROL_OPTIONS                                                                            \
   {"pitch", 'p', OPTION_NUMBER, "SEMITONES", "moves the pitch of the result (default 0)", -24, 24}, \
