@@ -17,7 +17,6 @@ mw_status bigvgan_load(bigvgan **loaded, const weights *file, mw_error *error);
 void bigvgan_free(bigvgan *b);
 size_t bigvgan_mel_bins(const bigvgan *b);
 size_t bigvgan_hop(const bigvgan *b); // samples of a frame
-size_t bigvgan_weight_bytes(const bigvgan *b);
 
 // Told the share done, 0 to 1, a few times a second of work; false cancels.
 typedef bool bigvgan_progress(void *context, double done);

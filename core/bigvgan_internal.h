@@ -31,7 +31,6 @@ struct bigvgan {
   size_t mel_bins;
   size_t hop;
   parts parts;
-  size_t weight_bytes;
   matrix *conv_pre;
   vocoder_stage *stages;
   size_t stage_count;

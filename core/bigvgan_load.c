@@ -10,7 +10,7 @@
 
 #include "bigvgan_internal.h"
 
-enum { COUNT_LIMIT = 64, TAPS_MOST = 63, FILTER_TAPS = 12 };
+enum { COUNT_LIMIT = 64, TAPS_MOST = 63, FILTER_TAPS = 12, HOP_MOST = 1 << 16 };
 
 typedef struct {
   const tensor *g; // NULL: merged
@@ -91,7 +91,7 @@ static snake_antialias read_activation(const loader *parent, const char *name, s
 }
 
 // The activation `act_name` and the convolution `name` behind it.
-static snake_conv *load_step(bigvgan *b, const loader *l, const char *act_name, const char *name,
+static snake_conv *load_step(const loader *l, const char *act_name, const char *name,
                              size_t channels, size_t outputs, size_t dilation)
 {
   size_t shape[3];
@@ -106,7 +106,6 @@ static snake_conv *load_step(bigvgan *b, const loader *l, const char *act_name, 
   if (p->status == MW_OK && arena_failed(p->memory)) loader_fail(l, "out of memory");
   if (p->status == MW_OK)
     p->status = snake_conv_new(&made, &act, outputs, shape[2], dilation, values, bias, p->error);
-  if (p->status == MW_OK) b->weight_bytes += outputs * (channels * shape[2] + 1) * sizeof(float);
   free(values);
   return made;
 }
@@ -127,15 +126,15 @@ static void load_block(bigvgan *b, const loader *l, amp_block *block, size_t wid
   block->count = count_in(l, "convs1.%zu");
   block->units = arena_take(b->parts.memory, block->count, sizeof(amp_unit));
   if (block->count == 0) loader_fail(l, "a residual block without convolutions");
-  for (size_t m = 0; l->parts->status == MW_OK && m < block->count; m++) {
+  for (size_t m = 0; block->units != NULL && l->parts->status == MW_OK && m < block->count; m++) {
     char act_name[48];
     char name[48];
     snprintf(act_name, sizeof act_name, "activations.%zu", 2 * m);
     snprintf(name, sizeof name, "convs1.%zu", m);
-    block->units[m].first = load_step(b, l, act_name, name, width, width, 2 * m + 1);
+    block->units[m].first = load_step(l, act_name, name, width, width, 2 * m + 1);
     snprintf(act_name, sizeof act_name, "activations.%zu", 2 * m + 1);
     snprintf(name, sizeof name, "convs2.%zu", m);
-    block->units[m].second = load_step(b, l, act_name, name, width, width, 1);
+    block->units[m].second = load_step(l, act_name, name, width, width, 1);
   }
 }
 
@@ -155,8 +154,8 @@ static void load_up(bigvgan *b, const loader *l, vocoder_stage *stage, size_t in
   if (p->status == MW_OK)
     p->status = transposed_new(&stage->up, shape[0], shape[1], shape[2], stage->rate,
                                (shape[2] - stage->rate) / 2, values, bias, p->error);
-  b->weight_bytes += (shape[0] * shape[1] * shape[2] + shape[1]) * sizeof(float);
-  b->hop *= stage->rate;
+  if (__builtin_mul_overflow(b->hop, stage->rate, &b->hop) || b->hop > HOP_MOST)
+    loader_fail(l, "up-samplers make too many samples of a frame");
   free(values);
 }
 
@@ -183,7 +182,7 @@ static void load_stages(bigvgan *b, const loader *l, size_t width)
         loader_fail(l, "residual blocks of different lengths in one stage");
     }
   }
-  b->conv_post = load_step(b, l, "activation_post", "conv_post", width, 1, 1);
+  b->conv_post = load_step(l, "activation_post", "conv_post", width, 1, 1);
 }
 
 mw_status bigvgan_load(bigvgan **loaded, const weights *file, mw_error *error)
@@ -201,7 +200,6 @@ mw_status bigvgan_load(bigvgan **loaded, const weights *file, mw_error *error)
   free(values);
   b->hop = 1;
   b->mel_bins = shape[1];
-  b->weight_bytes = (shape[0] * shape[1] * shape[2] + shape[0]) * sizeof(float);
   load_stages(b, &l, shape[0]);
   status = parts_finish(&b->parts);
   if (status != MW_OK) goto fail;
@@ -239,11 +237,6 @@ size_t bigvgan_mel_bins(const bigvgan *b)
 size_t bigvgan_hop(const bigvgan *b)
 {
   return b->hop;
-}
-
-size_t bigvgan_weight_bytes(const bigvgan *b)
-{
-  return b->weight_bytes;
 }
 
 void bigvgan_watch(bigvgan *b, bigvgan_probe *watcher, void *context)

@@ -42,6 +42,10 @@ static mw_status check_fit(const converter_model *m, mw_error *error)
                    "%zu mel bins, %zu wanted",
                    asr_encoder_width(m->encoder), flow_vc_content(m->decoder),
                    flow_vc_mel(m->decoder), vocos_mel_bins(m->vocoder));
+  if (vocos_hop(m->vocoder) != FBANK_SHIFT)
+    return mw_fail(error, MW_ERROR_MODEL,
+                   "the vocoder makes %zu samples of a mel frame; the model's are %d apart",
+                   vocos_hop(m->vocoder), FBANK_SHIFT);
   return MW_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fbank.h"
 #include "mel.h"
 #include "vocos.h"
 #include "wavfile.h"
@@ -20,10 +21,12 @@ static mw_status synthesise(const vocos *v, const sound *in, sound *out, mw_erro
   mw_status status = mel_new(&analysis, MEL_MEANVC, error);
   if (status == MW_OK) status = vocos_state_new(&state, v, TILE_FRAMES, error);
   size_t count = status == MW_OK ? mel_frames(analysis, in->frames) : 0;
-  if (status == MW_OK && (count < 2 || vocos_mel_bins(v) != MEL_BINS))
-    status = mw_fail(error, MW_ERROR_ARGUMENT,
-                     count < 2 ? "the sound is shorter than a tenth of a second"
-                               : "the vocoder does not take 80 mel bins");
+  if (status == MW_OK && count < 2)
+    status = mw_fail(error, MW_ERROR_ARGUMENT, "the sound is shorter than a tenth of a second");
+  if (status == MW_OK && (vocos_mel_bins(v) != MEL_BINS || vocos_hop(v) != FBANK_SHIFT))
+    status =
+        mw_fail(error, MW_ERROR_MODEL, "the vocoder does not take %d mel bins, %d samples apart",
+                MEL_BINS, FBANK_SHIFT);
   if (status == MW_OK) {
     frames = malloc(count * MEL_BINS * sizeof(float));
     // the last part of a hop has no frame of its own: it stays silent, and the length is kept

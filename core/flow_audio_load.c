@@ -20,6 +20,14 @@ static gated_unit load_unit_at(const loader *l, const char *name, size_t width)
   return load_unit(&unit, width);
 }
 
+// The rows of a prompt have no neighbours.
+static void need_one_tap(const loader *l, const gated_unit *unit)
+{
+  const conv *all[] = {unit->w1, unit->w2, unit->w3};
+  for (int i = 0; l->parts->status == MW_OK && i < 3; i++)
+    if (conv_get_shape(all[i])->taps != 1) loader_fail(l, "a prompt goes through a convolution");
+}
+
 static time_embedder load_time(const loader *l, const char *name, size_t width)
 {
   loader mlp = loader_within(l, "%s.mlp.", name);
@@ -158,6 +166,8 @@ mw_status flow_audio_load(flow_audio **loaded, const weights *file, mw_error *er
   f->text_unit = load_unit_at(l, "text_input_proj.1", c->width);
   f->pooled_in = loader_matrix(l, "text_cond_proj.0", c->width, c->pooled_width, true);
   f->pooled_unit = load_unit_at(l, "text_cond_proj.1", c->width);
+  need_one_tap(l, &f->text_unit);
+  need_one_tap(l, &f->pooled_unit);
   f->t_embed = load_time(l, "t_embed", c->width);
   if (c->mean_flow) f->r_embed = load_time(l, "r_embed", c->width);
   load_blocks(f, l);

@@ -15,7 +15,6 @@
 #include "wavfile.h"
 
 enum { VOCOS_TILE_FRAMES = 256, LOOP_STEP = SOUND_MODEL_HZ / 100 };
-static const double usual_strength = 0.6;
 static const double longest_overlap_seconds = 1.0; // of a loop's tail over its beginning
 
 // The share of the whole work that each stage is, estimated in multiply-adds.
@@ -139,7 +138,7 @@ static mw_status read_wish(job *j, const mw_sound_wish *wish, mw_error *error)
   if (w->negative == NULL) w->negative = "";
   if (w->steps == 0) w->steps = j->m->about.steps;
   if (w->guidance == 0.0) w->guidance = j->m->about.guidance;
-  if (w->strength == 0.0) w->strength = usual_strength;
+  if (w->strength == 0.0) w->strength = SOUND_USUAL_STRENGTH;
   if (w->seconds == 0.0)
     w->seconds = w->from != NULL && w->from->rate_hz > 0
                      ? (double)w->from->frames / (double)w->from->rate_hz

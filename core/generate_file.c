@@ -11,6 +11,7 @@ static void describe(char *text, size_t size, const mw_sound_model *m, const mw_
   mw_sound_model_info about = mw_sound_model_about(m);
   unsigned steps = w->steps != 0 ? w->steps : about.steps;
   double guidance = w->guidance != 0.0 ? w->guidance : about.guidance;
+  double strength = w->strength != 0.0 ? w->strength : SOUND_USUAL_STRENGTH;
   size_t at = 0;
 #define ADD(...)                                                                                   \
   do {                                                                                             \
@@ -21,7 +22,7 @@ static void describe(char *text, size_t size, const mw_sound_model *m, const mw_
   if (w->seconds > 0.0) ADD("; seconds: %g", w->seconds);
   if (guidance > 1.0) ADD("; guidance: %g", guidance);
   if (guidance > 1.0 && w->negative != NULL) ADD("; negative: %s", w->negative);
-  if (w->from != NULL) ADD("; from a sound, strength: %g", w->strength);
+  if (w->from != NULL) ADD("; from a sound, strength: %g", strength);
   if (w->morph > 0.0 && w->has_morph_seed)
     ADD("; morph seed: %llu", (unsigned long long)w->morph_seed);
   if (w->morph > 0.0 && w->morph_prompt != NULL) ADD("; morph prompt: %s", w->morph_prompt);

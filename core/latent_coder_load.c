@@ -9,7 +9,7 @@
 
 #include "latent_coder_internal.h"
 
-enum { TAPS = 3 };
+enum { TAPS = 3, FACTOR_MOST = 1 << 12 };
 
 // NAME.weight [outputs, inputs, taps], normalised and times `factor`, to be freed; NULL once
 // anything has failed. With `interleaved`, output 3 c + j of the file becomes output
@@ -108,7 +108,9 @@ static size_t count_in(const loader *l, const char *format)
   return count;
 }
 
-static void load_level(const loader *l, coder_level *level, size_t *width, coder_half *half)
+// An encoder's levels halve the rows, a decoder's double them.
+static void load_level(const loader *l, coder_level *level, size_t *width, coder_half *half,
+                       bool encoder)
 {
   arena *memory = l->parts->memory;
   level->count = count_in(l, "block.%zu.conv1.weight");
@@ -121,13 +123,15 @@ static void load_level(const loader *l, coder_level *level, size_t *width, coder
     *width = level->blocks[i].outside;
   }
   level->width = *width;
-  if (loader_find(l, "upsample.conv.weight") != NULL)
+  if (!encoder && loader_find(l, "upsample.conv.weight") != NULL)
     level->upsample = load_conv(l, "upsample.conv", *width, *width, 1.0);
-  if (loader_find(l, "downsample.conv1.weight") != NULL) {
+  if (encoder && loader_find(l, "downsample.conv1.weight") != NULL) {
     level->before = load_linear(l, "downsample.conv1", *width, *width, 1.0, false);
     level->after = load_linear(l, "downsample.conv2", *width, *width, 1.0, false);
   }
-  if (level->upsample != NULL || level->before != NULL) half->factor *= 2;
+  if (level->upsample == NULL && level->before == NULL) return;
+  half->factor *= 2;
+  if (half->factor > FACTOR_MOST) loader_fail(l, "too many levels double the rows");
 }
 
 // Levels in the order sound takes: an encoder's go up and the middle follows, a decoder's go down
@@ -150,7 +154,7 @@ static void load_half(const loader *l, coder_half *half, bool encoder)
   for (size_t i = 0; half->levels != NULL && i < half->level_count; i++) {
     size_t number = encoder ? i : half->level_count - 1 - i;
     loader level = loader_within(l, "%s.%zu.", encoder ? "down" : "up", number);
-    load_level(&level, &half->levels[i], &width, half);
+    load_level(&level, &half->levels[i], &width, half, encoder);
   }
   if (encoder) load_middle(l, half, width);
   half->conv_out =

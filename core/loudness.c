@@ -29,6 +29,7 @@ typedef struct {
 
 static biquad make_shelf(double rate_hz)
 {
+  if (rate_hz <= 2.0 * shelf_hz) return (biquad){.b = {1.0}}; // it lies above all there is
   double k = tan(acos(-1.0) * shelf_hz / rate_hz);
   double high = pow(10.0, shelf_db / 20.0);
   double middle = pow(high, shelf_middle);

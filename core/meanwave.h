@@ -66,8 +66,7 @@ typedef struct {
   unsigned rate_hz;
 } mw_sound;
 
-MW_API mw_status mw_sound_read(mw_sound *read, const char *path, unsigned channel,
-                               mw_error *error);
+MW_API mw_status mw_sound_read(mw_sound *read, const char *path, unsigned channel, mw_error *error);
 MW_API void mw_sound_free(mw_sound *sound);
 // WAV, FLAC, AIFF or OGG by the name's ending; the old file or the whole new one.
 MW_API mw_status mw_sound_save(const mw_sound *sound, const char *path, bool overwrite,
@@ -129,10 +128,10 @@ MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 
 typedef struct mw_voice_model mw_voice_model;
 
-// `model_path`: a voice bundle, a folder of the published files of MeanVC or MeanVC 2, or the decoder
-// in such a folder; NULL: the default model. `vocoder_path`: a vocoder bundle, not used with
-// published files; NULL: the bundle's own or else the default one. `steps` of mean flow: 1 to 16;
-// 0: as the published real-time loops, 1 and for MeanVC 2 two.
+// `model_path`: a voice bundle, a folder of the published files of MeanVC or MeanVC 2, or the
+// decoder in such a folder; NULL: the default model. `vocoder_path`: a vocoder bundle, not used
+// with published files; NULL: the bundle's own or else the default one. `steps` of mean flow: 1 to
+// 16; 0: as the published real-time loops, 1 and for MeanVC 2 two.
 MW_API mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
                                      const char *vocoder_path, unsigned steps, mw_error *error);
 MW_API void mw_voice_model_close(mw_voice_model *model); // NULL is fine
@@ -186,14 +185,14 @@ MW_API void mw_stream_free(mw_stream *stream); // NULL is fine
 MW_API void mw_stream_reset(mw_stream *stream);
 // Output frame k + delay belongs to input frame k. Constant for a model and a rate.
 MW_API size_t mw_stream_delay_frames(const mw_stream *stream);
-// in, out [frames], one channel; may be the same array. What is not a number is taken as silence, so
-// that the output is finite whatever voice and model are.
+// in, out [frames], one channel; may be the same array. What is not a number is taken as silence,
+// so that the output is finite whatever voice and model are.
 MW_API void mw_stream_run(mw_stream *stream, const float *in, float *out, size_t frames);
 // With a model that is not told its pitch: gives up mw_stream_set_pitch for 45 ms less delay.
 // Resets. Not real time.
 MW_API mw_status mw_stream_fix_pitch(mw_stream *stream, mw_error *error);
-// With a model that looks ahead (MeanVC 2): guesses the last 40 ms of what its look-ahead is analysed
-// from, for as much less delay; what that costs: docs/latency.md. Resets. Not real time.
+// With a model that looks ahead (MeanVC 2): guesses the last 40 ms of what its look-ahead is
+// analysed from, for as much less delay; what that costs: docs/latency.md. Resets. Not real time.
 MW_API mw_status mw_stream_guess_ahead(mw_stream *stream, mw_error *error);
 
 // Controls: real time, between two calls of mw_stream_run, as often as you like. None clicks and
@@ -208,8 +207,8 @@ MW_API void mw_stream_set_voice(mw_stream *stream, const mw_voice *voice);
 MW_API void mw_stream_set_mix(mw_stream *stream, float wet);
 // Of all that is heard, -60 to 24 dB (default 0); glides over 20 ms.
 MW_API void mw_stream_set_gain(mw_stream *stream, float gain_db);
-// Of the converted sound, -24 to 24 semitones (default 0); glides over 50 ms; formants stay those
-// of the voice.
+// Of the converted sound, -24 to 24 semitones (default 0); formants stay those of the voice. A
+// model that is told a pitch takes it from the next chunk on, else it glides over 50 ms.
 MW_API void mw_stream_set_pitch(mw_stream *stream, float semitones);
 // Silence where the input is softer than the threshold: MW_GATE_OFF (default) to 0 dB of full
 // scale, RMS of 10 ms. Opens 80 ms before the onset (the delay is used for it), holds 200 ms,
@@ -260,7 +259,7 @@ typedef struct {
 
 // Not real time.
 MW_API mw_status mw_live_new(mw_live **made, const mw_live_setup *setup, mw_error *error);
-MW_API void mw_live_free(mw_live *live); // NULL is fine
+MW_API void mw_live_free(mw_live *live);                        // NULL is fine
 MW_API mw_status mw_live_start(mw_live *live, mw_error *error); // started already is fine
 MW_API void mw_live_stop(mw_live *live);                        // likewise
 MW_API void mw_live_reset(mw_live *live);                       // only while stopped and silent
@@ -298,13 +297,13 @@ MW_API void mw_live_settle(mw_live *live);
 typedef struct {
   float in_peak; // since the last look, like the next six
   float out_peak;
-  double rtf;         // time taken over time of sound
-  double encoder_rtf; // what that is of: sound to content,
-  double decoder_rtf; // content to spectrogram,
-  double vocoder_rtf; // spectrogram to sound; resamplers and pitch shift are the rest
-  double worst_ms; // that one chunk took
-  float gate_gain; // 0 closed to 1 open
-  uint64_t late;   // times that sound was not there when it was due
+  double rtf;             // time taken over time of sound
+  double encoder_rtf;     // what that is of: sound to content,
+  double decoder_rtf;     // content to spectrogram,
+  double vocoder_rtf;     // spectrogram to sound; resamplers and pitch shift are the rest
+  double worst_ms;        // that one chunk took
+  float gate_gain;        // 0 closed to 1 open
+  uint64_t late;          // times that sound was not there when it was due
   uint64_t let_go_frames; // of input, never converted: the thread was far behind
   uint64_t jumps;         // of the clocks: input or output was lost
   double drift_ppm;       // of the output's clock against the input's
@@ -325,7 +324,6 @@ MW_API void mw_live_record(mw_live *live, mw_recording *recording);
 MW_API uint64_t mw_recording_lost_frames(const mw_recording *recording); // the disk was too slow
 // Puts the file in place and frees the recording; NULL is fine.
 MW_API mw_status mw_recording_finish(mw_recording *recording, mw_error *error);
-
 
 // ---- Conversion of files ----
 
@@ -434,8 +432,8 @@ MW_API mw_status mw_sound_generate(mw_sound *made, const mw_sound_model *model,
 MW_API double mw_sound_loudness(const mw_sound *sound);
 MW_API double mw_sound_peak_db(const mw_sound *sound); // of full scale
 
-// What is done to a finished sound, in this order. Zero is "nothing", but that what goes beyond full
-// scale is turned down to it.
+// What is done to a finished sound, in this order. Zero is "nothing", but that what goes beyond
+// full scale is turned down to it.
 typedef struct {
   unsigned rate_hz; // 0: as it is
   bool loop;        // the end runs into the beginning: kept so when the rate changes

@@ -35,6 +35,11 @@ struct mel {
   float magnitude[TRANSFORM / 2 + 1];
 };
 
+size_t mel_hop(mel_kind kind)
+{
+  return analyses[kind].hop;
+}
+
 mw_status mel_new(mel **made, mel_kind kind, mw_error *error)
 {
   mel *m = calloc(1, sizeof *m);

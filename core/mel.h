@@ -16,6 +16,8 @@ enum { MEL_BINS = 80 };
 
 typedef struct mel mel;
 
+size_t mel_hop(mel_kind kind); // samples from a frame to the next
+
 mw_status mel_new(mel **made, mel_kind kind, mw_error *error);
 void mel_free(mel *m);
 

@@ -12,7 +12,7 @@ mw_status replace_begin(char temporary[REPLACE_PATH_SIZE], const char *path, boo
 {
   if (!overwrite && access(path, F_OK) == 0)
     return mw_fail(error, MW_ERROR_IO, "%s exists already; -y replaces it", path);
-  if (snprintf(temporary, REPLACE_PATH_SIZE, "%s.%ld.part", path, (long)getpid()) >=
+  if (snprintf(temporary, REPLACE_PATH_SIZE, "%s.%ld.part", path, (long)gettid()) >=
       REPLACE_PATH_SIZE)
     return mw_fail(error, MW_ERROR_ARGUMENT, "%.200s...: the name is too long", path);
   return MW_OK;

@@ -8,7 +8,7 @@
 
 enum { REPLACE_PATH_SIZE = 4608 };
 
-// The name to write under. An existing file is an error unless `overwrite`.
+// The name to write under, this thread's own. An existing file is an error unless `overwrite`.
 mw_status replace_begin(char temporary[REPLACE_PATH_SIZE], const char *path, bool overwrite,
                         mw_error *error);
 // Moves it into place; a file that has come there meanwhile is an error unless `overwrite`. Does

@@ -272,6 +272,7 @@ static mw_status check_sizes(mw_sound_model *m, mw_error *error)
   const flow_audio_config *flow = flow_audio_get_config(m->flow);
   const latent_coder_config *coder = latent_coder_get_config(m->coder);
   size_t bins = m->vocos != NULL ? vocos_mel_bins(m->vocos) : bigvgan_mel_bins(m->bigvgan);
+  size_t hop = m->vocos != NULL ? vocos_hop(m->vocos) : bigvgan_hop(m->bigvgan);
   const char *what = NULL;
   if (flow->text_width != m->text_width || flow->pooled_width != m->pooled_width)
     what = "the text features";
@@ -281,6 +282,8 @@ static mw_status check_sizes(mw_sound_model *m, mw_error *error)
     what = "the latents";
   else if (coder->mel_bins != bins || bins != MEL_BINS)
     what = "the mel frames";
+  else if (hop != mel_hop(m->mel))
+    what = "the samples of a mel frame";
   if (what != NULL)
     return mw_fail(error, MW_ERROR_MODEL,
                    "%s: its parts do not belong together: %s have other sizes",

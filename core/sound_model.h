@@ -16,6 +16,7 @@
 #include "vocos.h"
 #include "word_encoder.h"
 
+#define SOUND_USUAL_STRENGTH 0.6                        // of the noise over a sound to start from
 enum { SOUND_MODEL_HZ = 16000, SOUND_TEXT_ROWS = 512 }; // most rows of a prompt
 
 struct mw_sound_model {

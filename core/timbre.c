@@ -205,11 +205,6 @@ void timbre_prompt_free(timbre_prompt *p)
   free(p);
 }
 
-size_t timbre_prompt_frames(const timbre_prompt *p)
-{
-  return p->frames;
-}
-
 size_t timbre_scratch(const timbre *t, size_t rows, size_t frames)
 {
   return rows * (2 * t->width + t->inner) + attention_scratch(rows, frames, t->width / t->heads);

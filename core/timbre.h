@@ -26,7 +26,6 @@ void timbre_prompt_free(timbre_prompt *p);
 
 // Scratch of timbre_run in floats, for up to `rows` rows over a prompt of `frames`.
 size_t timbre_scratch(const timbre *t, size_t rows, size_t frames);
-size_t timbre_prompt_frames(const timbre_prompt *p);
 // Real time. content [rows, width] -> out [rows, width]; each row on its own.
 void timbre_run(const timbre *t, const timbre_prompt *p, const float *content, size_t rows,
                 float *out, float *scratch);

@@ -164,7 +164,8 @@ static mw_status list_voices(mw_voice_model *m, mw_error *error)
   for (size_t i = 0; i < weights_count(m->decoder_file); i++) {
     const char *name = weights_at(m->decoder_file, i)->name;
     size_t length = strlen(name);
-    if (strncmp(name, before, sizeof before - 1) != 0 || length < sizeof before + sizeof after ||
+    if (strncmp(name, before, sizeof before - 1) != 0 ||
+        length < sizeof before - 1 + sizeof after ||
         strcmp(name + length - (sizeof after - 1), after) != 0)
       continue;
     length -= sizeof before - 1 + sizeof after - 1;

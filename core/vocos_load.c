@@ -79,7 +79,7 @@ static mw_status read_sizes(vocos *v, const weights_view *view, size_t hop, mw_e
   v->transform = t->shape[0];
   v->hop = hop != 0 ? hop : v->transform / 4;
   if (v->dim == 0 || v->mel == 0 || v->inner == 0 || v->transform < 8 || v->transform % 2 != 0 ||
-      v->transform > 1 << 16 || v->hop == 0 || v->hop > v->transform / 2)
+      v->transform > 1 << 16 || v->hop == 0 || v->transform / 2 % v->hop != 0)
     return mw_fail(error, MW_ERROR_MODEL,
                    "%s: a vocoder with a transform of %zu and hop %zu is not possible",
                    weights_path(view->file), v->transform, v->hop);

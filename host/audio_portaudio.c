@@ -394,7 +394,7 @@ static mw_status list_devices(void (*each)(void *context, const audio_info *info
     fill_rates(&info, device);
     each(context, &info);
   }
-  Pa_Terminate();
+  terminate();
   return MW_OK;
 }
 

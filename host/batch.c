@@ -130,7 +130,8 @@ static void say(const run *r, size_t index, double took)
 static mw_status make_folders(const char *file, mw_error *error)
 {
   char path[4096];
-  if (snprintf(path, sizeof path, "%s", file) >= (int)sizeof path) return MW_OK; // told later
+  int length = snprintf(path, sizeof path, "%s", file);
+  if (length == 0 || length >= (int)sizeof path) return MW_OK; // told later
   for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
     *slash = '\0';
     if (mkdir(path, 0777) != 0 && errno != EEXIST) {

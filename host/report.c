@@ -56,11 +56,6 @@ bool report_quiet(void)
   return settings.quiet;
 }
 
-bool report_verbose(void)
-{
-  return settings.verbose;
-}
-
 // What is printed may come from a file: a line stays one, and a terminal is told nothing by it.
 static void print_line(FILE *out, const char *before, const char *format, va_list values)
     __attribute__((format(printf, 3, 0)));

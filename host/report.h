@@ -9,7 +9,6 @@
 
 void report_setup(const arguments *a); // reads --json, --quiet, --verbose
 bool report_json(void);
-bool report_verbose(void);
 bool report_quiet(void);
 
 // From here on only what this file prints is seen on standard error, whatever libraries write

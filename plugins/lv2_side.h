@@ -124,8 +124,4 @@ typedef struct {
 // Reads an event of the control port; what a patch:Get asks for becomes due.
 side_message side_read(lv2_side *s, const LV2_Atom *atom);
 
-// Denormal numbers are taken as zero until side_leave_run, which puts back what was.
-unsigned side_enter_run(void);
-void side_leave_run(unsigned before);
-
 #endif

@@ -12,6 +12,7 @@
 
 #include <lv2/atom/util.h>
 
+#include "denormal.h"
 #include "sampler.h"
 #include "factory_prompts.h"
 #include "sound_ports.h"
@@ -46,6 +47,7 @@ typedef struct {
   bool due;                // a sound is to be generated
   size_t patience;         // frames to wait first
   bool trigger_down;
+  int trigger_key; // that it plays while it is down
   bool generate_down;
   bool cancel_down;
   float gain;
@@ -279,11 +281,12 @@ static bool pressed(const sound_plugin *p, int index, bool *down)
 static void read_switches(sound_plugin *p, const sampler_sound *how)
 {
   bool was = p->trigger_down;
-  int root = (int)lrintf(how->root_key);
-  if (pressed(p, PORT_TRIGGER, &p->trigger_down))
-    sampler_note_on(p->keyboard, how, root, 127);
-  else if (was && !p->trigger_down)
-    sampler_note_off(p->keyboard, root);
+  if (pressed(p, PORT_TRIGGER, &p->trigger_down)) {
+    p->trigger_key = (int)lrintf(how->root_key);
+    sampler_note_on(p->keyboard, how, p->trigger_key, 127);
+  } else if (was && !p->trigger_down) {
+    sampler_note_off(p->keyboard, p->trigger_key);
+  }
   if (pressed(p, PORT_GENERATE, &p->generate_down)) {
     p->due = true;
     p->patience = 0;
@@ -405,7 +408,7 @@ static void play(sound_plugin *p, const sampler_sound *how, uint32_t begin, uint
 static void run(LV2_Handle instance, uint32_t frames)
 {
   sound_plugin *p = instance;
-  unsigned before = side_enter_run();
+  uint64_t before = denormal_flush();
   const LV2_Atom_Sequence *control = p->host.ports[PORT_CONTROL];
   sampler_sound how = read_sound(p);
   uint32_t at = 0;
@@ -428,7 +431,7 @@ static void run(LV2_Handle instance, uint32_t frames)
   play(p, &how, at, frames);
   side_tell(&p->host, p->host.ports[PORT_NOTIFY]);
   report(p);
-  side_leave_run(before);
+  denormal_restore(before);
 }
 
 static const LV2_Descriptor sound = {SOUND_URI, instantiate, side_connect_port,  activate, run,

@@ -14,6 +14,7 @@
 
 #include <lv2/atom/util.h>
 
+#include "denormal.h"
 #include "voice_plugin.h"
 
 _Static_assert((int)PORT_AUDIO + 2 * (int)RIG_CHANNELS <= (int)SIDE_PORTS, "room for the ports");
@@ -324,7 +325,7 @@ static void report(voice_plugin *p)
 static void run(LV2_Handle instance, uint32_t frames)
 {
   voice_plugin *p = instance;
-  unsigned before = side_enter_run();
+  uint64_t before = denormal_flush();
   bool free_wheels = side_switch(&p->host, PORT_FREEWHEEL, false);
   // a block longer than the host has said leaves as much time to compute it here
   bool synchronous = free_wheels || frames > p->host.block_frames;
@@ -347,7 +348,7 @@ static void run(LV2_Handle instance, uint32_t frames)
   }
   side_tell(&p->host, p->host.ports[PORT_NOTIFY]);
   report(p);
-  side_leave_run(before);
+  denormal_restore(before);
 }
 
 static const LV2_Descriptor mono = {VOICE_URI, instantiate, side_connect_port, activate,

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A value that moves in a straight line to where it is set.
+// A value that moves towards where it is wanted, as fast as it may.
 typedef struct {
   float now;
-  float step; // a frame
-} glide;
+  float step; // a frame, at most
+} slope;
 
-static float glide_next(glide *g, float target)
+static float slope_next(slope *g, float target)
 {
   if (g->now < target)
     g->now = fminf(g->now + g->step, target);
@@ -39,9 +39,9 @@ struct voice_rig {
   uint64_t late;
   size_t unseen;      // frames since these were measured
   size_t look_frames; // so often they are
-  bool settled;       // the glides begin at the first values they are given
-  glide enabled;
-  glide side; // share of the stereo difference that is heard
+  bool settled;       // the slopes begin at the first values they are given
+  slope enabled;
+  slope side; // share of the stereo difference that is heard
 };
 
 // The name or file of the voice that is wished; NULL: there is none.
@@ -265,8 +265,8 @@ void rig_run(voice_rig *r, const rig_controls *c, float *const *in, float *const
       late[k] = r->dry[k * size + oldest];
     }
     r->at = oldest;
-    float wet_side = glide_next(&r->side, side) * (late[0] - late[r->channels - 1]) * 0.5f;
-    float enabled = glide_next(&r->enabled, c->enabled);
+    float wet_side = slope_next(&r->side, side) * (late[0] - late[r->channels - 1]) * 0.5f;
+    float enabled = slope_next(&r->enabled, c->enabled);
     for (size_t k = 0; k < r->channels; k++) {
       float wet = k == 0 ? converted[i] + wet_side : converted[i] - wet_side;
       // exactly one or the other at the ends

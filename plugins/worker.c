@@ -116,7 +116,7 @@ void worker_retry(worker *w)
 void worker_drain(worker *w)
 {
   pthread_mutex_lock(&w->mutex);
-  for (;;) {
+  while (!atomic_load_explicit(&w->leave, memory_order_acquire)) {
     unsigned taken = atomic_load_explicit(&w->taken, memory_order_relaxed);
     if (taken == atomic_load_explicit(&w->posted, memory_order_acquire)) break;
     memcpy(w->item, w->slots + taken % SLOTS * w->item_bytes, w->item_bytes);

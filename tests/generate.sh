@@ -33,6 +33,7 @@ holds "a dog" "$work/a.flac"
 expect 0 "" generate -p "a dog" -t 0.3 --peak -3 --fade-in 0.05 --fade-out 0.1 -o "$work/a.ogg"
 holds "seed: 42" "$work/a.ogg"
 generate -p dog -t 0.2 -o - >"$work/piped.wav"
+expect 1 "name it .wav" generate -p dog -t 0.2 -o ""
 check "piped sound differs" cmp -s "$work/piped.wav" "$work/c.wav"
 
 # one second of 32-bit float at 48 kHz, the header apart
@@ -42,6 +43,8 @@ check "the loop has another length" test $(($(bytes "$work/loop.wav") / 1000)) =
 # from a sound, and between two
 expect 0 "" generate -p piano --from "$work/a.wav" --strength 0.3 -o "$work/from.wav"
 holds "from a sound, strength: 0.3" "$work/from.wav"
+expect 0 "" generate -p piano --from "$work/a.wav" -o "$work/from_usual.wav"
+holds "from a sound, strength: 0.6" "$work/from_usual.wav"
 check "from.wav is not as long as what it starts from" \
   test $(($(bytes "$work/from.wav") / 1000)) = $(($(bytes "$work/a.wav") / 1000))
 expect 0 "" generate -p piano --morph-prompt thunder --morph 0.3 -t 0.3 -o "$work/m1.wav"

@@ -97,6 +97,25 @@ static void words_become_a_sound_on_the_keys(void **state)
   mw_sound_free(&wanted);
 }
 
+// The key that the trigger has struck is released, whatever the root key has become meanwhile.
+static void a_trigger_releases_its_own_key(void **state)
+{
+  (void)state;
+  lv2_host *h = sound_open(HOST_EVERYTHING);
+  host_set(h, "loop", 1.0f);
+  host_send_text(h, PROMPT_KEY, STRING, "dog barks");
+  sound_settle(h);
+  host_set(h, "trigger", 1.0f);
+  sound_run(h, out, 960, 64);
+  host_set(h, "root_key", 72.0f);
+  sound_run(h, out, 960, 64);
+  host_set(h, "trigger", 0.0f);
+  sound_run(h, out, FRAMES, 64);
+  sound_run(h, out, FRAMES, 64);
+  for (size_t i = 0; i < FRAMES; i++) assert_true(out[0][i] == 0.0f);
+  host_close(h);
+}
+
 static void changes_generate_by_themselves_unless_told_not_to(void **state)
 {
   (void)state;
@@ -478,6 +497,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_subset_of_features_runs),
       cmocka_unit_test(words_become_a_sound_on_the_keys),
+      cmocka_unit_test(a_trigger_releases_its_own_key),
       cmocka_unit_test(changes_generate_by_themselves_unless_told_not_to),
       cmocka_unit_test(a_cancelled_generation_leaves_the_sound),
       cmocka_unit_test(the_state_holds_the_sound_itself),

@@ -80,6 +80,23 @@ static void finish(mw_sound *s, const mw_sound_finish *how)
   if (mw_sound_finish_up(s, how, &error) != MW_OK) fail_msg("%s", error.text);
 }
 
+// Below 3.4 kHz there is nothing that the shelf could lift.
+static void low_rates_have_a_loudness(void **state)
+{
+  (void)state;
+  static const unsigned rates[] = {1000, 2000, 3300, 3363, 3365, 4000, 8000};
+  for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+    mw_sound s = tone(250.0, 0.5, 2.0, 0.0, rates[i]);
+    // -6 dB, -3 of a sine, the offset; the high pass lifts all by up to 2 dB at such rates
+    assert_true(fabs(mw_sound_loudness(&s) + 8.7) < 1.0);
+    finish(&s, &(mw_sound_finish){.has_loudness = true, .loudness_lufs = -20.0});
+    float peak = 0.0f;
+    for (size_t k = 0; k < s.frames; k++) peak = fmaxf(peak, fabsf(s.samples[k]));
+    assert_true(peak > 0.1f && peak < 0.2f);
+    mw_sound_free(&s);
+  }
+}
+
 static void levels_are_those_asked_for(void **state)
 {
   (void)state;
@@ -158,8 +175,9 @@ static void a_loop_at_a_senseless_rate_takes_no_memory(void **state)
   float samples[64] = {0.5f};
   mw_sound s = {.samples = samples, .frames = 64, .rate_hz = 4000000000};
   getrusage(RUSAGE_SELF, &before);
-  assert_int_equal(mw_sound_finish_up(&s, &(mw_sound_finish){.rate_hz = 48000, .loop = true}, &error),
-                   MW_ERROR_ARGUMENT);
+  assert_int_equal(
+      mw_sound_finish_up(&s, &(mw_sound_finish){.rate_hz = 48000, .loop = true}, &error),
+      MW_ERROR_ARGUMENT);
   getrusage(RUSAGE_SELF, &after);
   assert_non_null(strstr(error.text, "4000000000 Hz"));
   assert_true(after.ru_maxrss - before.ru_maxrss < 64 * 1024);
@@ -195,6 +213,7 @@ int main(void)
       cmocka_unit_test(a_tone_of_full_scale_is_3_lu_below_0),
       cmocka_unit_test(high_tones_count_more_and_rumble_less),
       cmocka_unit_test(silence_does_not_count),
+      cmocka_unit_test(low_rates_have_a_loudness),
       cmocka_unit_test(levels_are_those_asked_for),
       cmocka_unit_test(fades_begin_and_end_in_silence),
       cmocka_unit_test(rates_keep_the_length),

@@ -23,6 +23,7 @@
 enum { VOICE_1, VOICE_2, SOUND, PUBLISHED_SOUND, VOCODER, OWN_VOICE, BASES };
 enum { RATE_HZ = 16000, FRAMES = RATE_HZ / 2, MOST_TENSORS = 1024, MOST_EDITS = 16 };
 enum { ELEMENT_LIMIT = 1 << 18, CONFIG_SIZE = 4096, EDIT_BYTES = 6, EDITS_ROOM = 2048 };
+enum { RENAMES = 0xF0, NAME_SIZE = 256 }; // operations from there on
 
 typedef struct {
   const tensor *source;
@@ -158,6 +159,24 @@ static void take_base(const base *b)
   snprintf(config, sizeof config, "%s", b->config != NULL ? b->config : "{}");
 }
 
+// Another layer's kind of name: what it belongs to is there twice or on the wrong side.
+static void rename_part(edited *t, size_t choice)
+{
+  static const char *const parts[][2] = {{"downsample.conv1", "upsample.conv"},
+                                         {"upsample.conv", "downsample.conv1"},
+                                         {"encoder.", "decoder."},
+                                         {"decoder.", "encoder."}};
+  static char names[MOST_EDITS][NAME_SIZE];
+  static size_t next;
+  const char *const *part = parts[choice % (sizeof parts / sizeof parts[0])];
+  const char *found = strstr(t->name, part[0]);
+  char *name = names[next++ % MOST_EDITS];
+  if (found == NULL) return;
+  snprintf(name, NAME_SIZE, "%.*s%s%s", (int)(found - t->name), t->name, part[1],
+           found + strlen(part[0]));
+  t->name = name;
+}
+
 static void edit(const uint8_t *e)
 {
   static const float values[] = {NAN, INFINITY, -INFINITY, 1e30f, -1e30f, 1e-30f, 0.0f, -1.0f};
@@ -166,6 +185,10 @@ static void edit(const uint8_t *e)
   edited *other = &tensors[((size_t)e[4] << 8 | e[5]) % tensor_count];
   size_t length = strlen(config);
   size_t dimension = t->rank > 0 ? e[3] % t->rank : 0;
+  if (e[0] >= RENAMES) {
+    rename_part(t, e[3]);
+    return;
+  }
   switch (e[0] % 9) {
   case 0: t->dropped = true; break;
   case 1: t->shape[dimension] = sizes[e[5] % 16]; break;
@@ -332,10 +355,18 @@ static mw_status try_sound(const char *path, const char *vocoder, mw_error *erro
 {
   mw_sound_model *model = NULL;
   mw_sound made = {0};
-  const mw_sound_wish wish = {.prompt = "a dog barks", .seconds = 0.1, .steps = 1, .threads = 1};
+  static float samples[FRAMES];
+  const mw_sound from = {samples, FRAMES, RATE_HZ};
+  mw_sound_wish wish = {.prompt = "a dog barks", .seconds = 0.1, .steps = 1, .threads = 1};
   mw_status status = mw_sound_model_open(&model, path, vocoder, error);
   if (status == MW_OK) status = mw_sound_generate(&made, model, &wish, error);
   mw_sound_free(&made);
+  if (status == MW_OK && mw_sound_model_about(model).starts_from_sounds) {
+    tone_make(samples, FRAMES);
+    wish.from = &from;
+    status = mw_sound_generate(&made, model, &wish, error);
+    mw_sound_free(&made);
+  }
   mw_sound_model_close(model);
   return status;
 }
