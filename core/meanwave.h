@@ -129,8 +129,8 @@ MW_API mw_status mw_models_import(const mw_model_import *wish, mw_error *error);
 typedef struct mw_voice_model mw_voice_model;
 
 // `model_path`: a voice bundle, a folder of the published files of MeanVC or MeanVC 2, or the
-// decoder in such a folder; NULL: the default model. `vocoder_path`: a vocoder bundle, not used
-// with published files; NULL: the bundle's own or else the default one. `steps` of mean flow: 1 to
+// decoder in such a folder; NULL: the default model. `vocoder_path`: a vocoder bundle, to a voice
+// bundle only; NULL: the bundle's own or else the default one. `steps` of mean flow: 1 to
 // 16; 0: as the published real-time loops, 1 and for MeanVC 2 two.
 MW_API mw_status mw_voice_model_open(mw_voice_model **opened, const char *model_path,
                                      const char *vocoder_path, unsigned steps, mw_error *error);
@@ -359,7 +359,7 @@ typedef struct mw_sound_model mw_sound_model;
 
 // `model_path`: a sound bundle, a folder of MeanAudio's or FluxAudio's published files
 // (docs/models.md), or one transformer file in such a folder; NULL: the default model.
-// `vocoder_path`: a vocoder bundle, not used with published files; NULL: the default one.
+// `vocoder_path`: a vocoder bundle, to a sound bundle only; NULL: the default one.
 MW_API mw_status mw_sound_model_open(mw_sound_model **opened, const char *model_path,
                                      const char *vocoder_path, mw_error *error);
 MW_API void mw_sound_model_close(mw_sound_model *model); // NULL is fine

@@ -353,7 +353,11 @@ static mw_status find_files(model_files *f, const char *model_path, const char *
     status = mw_find_model(f->found[0], sizeof f->found[0], "sound.safetensors", error);
   if (status != MW_OK) return status;
   f->vocoder = vocoder_path;
-  if (vocoder_path != NULL || !is_bundle(f->model)) return MW_OK;
+  bool bundle = is_bundle(f->model);
+  if (vocoder_path != NULL && !bundle && access(f->model, F_OK) == 0)
+    return mw_fail(error, MW_ERROR_ARGUMENT,
+                   "%s: has a vocoder of its own; name no other", f->model);
+  if (vocoder_path != NULL || !bundle) return MW_OK;
   f->vocoder = f->found[1];
   return mw_find_model(f->found[1], sizeof f->found[1], "vocoder.safetensors", error);
 }

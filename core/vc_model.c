@@ -190,7 +190,10 @@ static mw_status find_files(model_files *f, const char *model_path, const char *
   if (model_path == NULL)
     status = mw_find_model(f->found, sizeof f->found, "voice.safetensors", error);
   if (status != MW_OK) return status;
-  f->vocoder = is_published(f->model) ? NULL : vocoder_path;
+  if (vocoder_path != NULL && is_published(f->model))
+    return mw_fail(error, MW_ERROR_ARGUMENT,
+                   "%s: has a vocoder of its own; name no other", f->model);
+  f->vocoder = vocoder_path;
   return MW_OK;
 }
 

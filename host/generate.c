@@ -52,7 +52,7 @@ static const option options[] = {
     {"threads", 'j', OPTION_WHOLE, "N", "of each sound (default: one for each core)", 1, 64},
     {"model", 'm', OPTION_TEXT, "PATH",
      "a sound bundle, a folder of published files, or a transformer in one", 0, 0},
-    {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0},
+    {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle, where the model is a bundle", 0, 0},
     {"yes", 'y', OPTION_FLAG, NULL, "overwrite", 0, 0},
     {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0},
 };

@@ -27,7 +27,7 @@
 #define VOICE_MODEL_OPTIONS                                                                        \
   {"model", 'm', OPTION_TEXT, "PATH",                                                              \
    "a voice bundle, a folder of published files, or the decoder in one", 0, 0},                    \
-  {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle", 0, 0}
+  {"vocoder", 0, OPTION_TEXT, "FILE", "a vocoder bundle, where the model is a bundle", 0, 0}
 
 #define RUN_OPTIONS                                                                                \
   {"steps", 0, OPTION_WHOLE, "N",                                                                  \

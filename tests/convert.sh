@@ -148,6 +148,9 @@ gives 0 "$program" convert -q --model "$work/second" -V "$work/second/small.voic
   "$work/in/a.wav" -o "$work/second/guessed.wav"
 check "a guess is heard" test ! "$(cmp "$work/second/guessed.wav" "$work/second/out.wav")" = ""
 check "length of a guess" test "$(frames "$work/second/guessed.wav")" = 11200
+gives 1 "$program" convert -q --model "$work/second" --vocoder "$data/golden/sound/vocoder.safetensors" -V birch \
+  "$work/in/a.wav" -o "$work/second/other.wav"
+says "a vocoder of its own"
 check "one is not two" test ! "$(cmp "$work/second/out1.wav" "$work/second/out2.wav")" = ""
 
 # wrong use: one line, exit code 2

@@ -157,6 +157,8 @@ cp "$folder"/*/{spiece.model,vocab.json,merges.txt} "$work/bundle" 2>/dev/null
 small=(--model "$work/bundle/meanaudio_s_full.mw")
 expect 0 "" generate -p "rain on a tin roof 😀" -t 0.2 -o "$work/p3.wav"
 check "the bundle sounds otherwise" cmp -s "$work/p1.wav" "$work/p3.wav"
+small=(--model "$folder" --vocoder "$data/golden/sound/vocoder.safetensors")
+refused 3 "a vocoder of its own" -p rain
 small=(--model "$folder")
 head -c 100000 "$golden/vae_decoder/v1_tiny.pth" >"$folder/v1-16.pth"
 refused 3 "v1-16.pth" -p rain
