@@ -5,10 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+// A byte that was read may take so much memory. The byte that makes a persistent id takes 224 with
+// its places in lists; only a list or a name that is copied again and again takes more.
+enum { BYTES_EACH = 256, BYTES_MORE = 1 << 12 };
+
 typedef struct {
+  const unsigned char *begin;
   const unsigned char *at;
   const unsigned char *end;
   arena *memory;
+  size_t memory_before;    // bytes of it that are others'
   pickle_value stack;      // its items are the stack
   pickle_value memo;       // its items are the memo, by number; NULL where nothing was put
   pickle_value persistent; // its items are all of that kind
@@ -21,9 +27,26 @@ static bool stop(machine *m, const char *why)
   return false;
 }
 
+static size_t bytes_read(const machine *m)
+{
+  return (size_t)(m->at - m->begin);
+}
+
+static void *take(machine *m, size_t count, size_t size)
+{
+  size_t taken = arena_bytes(m->memory) - m->memory_before;
+  if (taken + count * size > BYTES_EACH * bytes_read(m) + BYTES_MORE) {
+    stop(m, "it repeats itself beyond what its length allows");
+    return NULL;
+  }
+  void *made = arena_take(m->memory, count, size);
+  if (made == NULL) stop(m, NULL);
+  return made;
+}
+
 static pickle_value *make(machine *m, pickle_kind kind)
 {
-  pickle_value *value = arena_take(m->memory, 1, sizeof *value);
+  pickle_value *value = take(m, 1, sizeof *value);
   if (value != NULL) value->kind = kind;
   return value;
 }
@@ -32,8 +55,8 @@ static bool append(machine *m, pickle_value *list, pickle_value *item)
 {
   if (list->count == list->capacity) {
     size_t capacity = list->capacity > 0 ? 2 * list->capacity : 4;
-    pickle_value **larger = arena_take(m->memory, capacity, sizeof(pickle_value *));
-    if (larger == NULL) return stop(m, NULL);
+    pickle_value **larger = take(m, capacity, sizeof(pickle_value *));
+    if (larger == NULL) return false;
     if (list->count > 0) memcpy(larger, list->items, list->count * sizeof *larger);
     list->items = larger;
     list->capacity = capacity;
@@ -44,8 +67,7 @@ static bool append(machine *m, pickle_value *list, pickle_value *item)
 
 static bool push(machine *m, pickle_value *value)
 {
-  if (value == NULL) return stop(m, NULL);
-  return append(m, &m->stack, value);
+  return value != NULL && append(m, &m->stack, value);
 }
 
 static pickle_value *pop(machine *m)
@@ -84,8 +106,8 @@ static bool take_number(machine *m, unsigned bytes, uint64_t *value)
 static bool push_string(machine *m, const unsigned char *bytes, size_t length)
 {
   pickle_value *value = make(m, PICKLE_STRING);
-  char *copy = arena_take(m->memory, length + 1, 1);
-  if (value == NULL || copy == NULL) return stop(m, NULL);
+  char *copy = take(m, length + 1, 1);
+  if (value == NULL || copy == NULL) return false;
   memcpy(copy, bytes, length);
   value->string = copy;
   value->integer = (int64_t)length;
@@ -151,8 +173,8 @@ static bool push_global(machine *m, const void *module, size_t module_length, co
                         size_t name_length)
 {
   pickle_value *value = make(m, PICKLE_GLOBAL);
-  char *joined = arena_take(m->memory, module_length + name_length + 2, 1);
-  if (value == NULL || joined == NULL) return stop(m, NULL);
+  char *joined = take(m, module_length + name_length + 2, 1);
+  if (value == NULL || joined == NULL) return false;
   memcpy(joined, module, module_length);
   joined[module_length] = '.';
   memcpy(joined + module_length + 1, name, name_length);
@@ -197,7 +219,7 @@ static bool collect(machine *m, pickle_value *target)
 static bool push_tuple(machine *m, size_t count)
 {
   pickle_value *tuple = make(m, PICKLE_TUPLE);
-  if (tuple == NULL) return stop(m, NULL);
+  if (tuple == NULL) return false;
   pickle_value *items[3];
   for (size_t i = count; i-- > 0;)
     if ((items[i] = pop(m)) == NULL) return false;
@@ -209,8 +231,7 @@ static bool push_tuple(machine *m, size_t count)
 static bool push_collected(machine *m, pickle_kind kind)
 {
   pickle_value *value = make(m, kind);
-  if (value == NULL) return stop(m, NULL);
-  return collect(m, value) && push(m, value);
+  return value != NULL && collect(m, value) && push(m, value);
 }
 
 // APPENDS, SETITEMS, ADDITEMS: the container lies below the mark. Other targets (a call standing
@@ -249,7 +270,7 @@ static bool call(machine *m)
   bool ordered =
       callable->kind == PICKLE_GLOBAL && strcmp(callable->string, "collections.OrderedDict") == 0;
   pickle_value *result = make(m, ordered ? PICKLE_DICT : PICKLE_CALL);
-  if (result == NULL) return stop(m, NULL);
+  if (result == NULL) return false;
   if (!ordered)
     return append(m, result, callable) && append(m, result, arguments) && push(m, result);
   if (arguments->kind == PICKLE_TUPLE && arguments->count == 1 &&
@@ -278,8 +299,8 @@ static bool remember(machine *m, uint64_t number)
 {
   pickle_value *value = top(m);
   if (value == NULL) return false;
-  // Numbers are given out in order; a large jump is no pickle PyTorch wrote.
-  if (number > m->memo.count + 1024) return stop(m, "a memo number out of order");
+  // Numbers are given out in order, each to a value that took a byte or more.
+  if (number > bytes_read(m)) return stop(m, "a memo number out of order");
   while (m->memo.count <= number)
     if (!append(m, &m->memo, NULL)) return false;
   m->memo.items[number] = value;
@@ -305,8 +326,8 @@ static bool persistent(machine *m)
 {
   pickle_value *id = pop(m);
   pickle_value *value = make(m, PICKLE_PERSISTENT);
-  if (value == NULL) return stop(m, NULL);
-  return id != NULL && append(m, value, id) && append(m, &m->persistent, value) && push(m, value);
+  return id != NULL && value != NULL && append(m, value, id) && append(m, &m->persistent, value) &&
+         push(m, value);
 }
 
 static bool skip(machine *m, unsigned bytes)
@@ -376,14 +397,19 @@ static bool step(machine *m, unsigned char operation)
 mw_status pickle_read(pickle_tree *tree, const unsigned char *bytes, size_t size, const char *what,
                       arena *memory, mw_error *error)
 {
-  machine m = {.at = bytes, .end = bytes + size, .memory = memory, .wrong = "it ends too early"};
+  machine m = {.begin = bytes,
+               .at = bytes,
+               .end = bytes + size,
+               .memory = memory,
+               .memory_before = arena_bytes(memory),
+               .wrong = "it ends too early"};
   while (m.at < m.end) {
     unsigned char operation = *m.at++;
     if (operation == '.') {
       pickle_value *value = pop(&m);
       if (value == NULL) break;
       *tree = (pickle_tree){.root = value,
-                            .size = (size_t)(m.at - bytes),
+                            .size = bytes_read(&m),
                             .persistent = m.persistent.items,
                             .persistent_count = m.persistent.count};
       return MW_OK;
@@ -392,6 +418,6 @@ mw_status pickle_read(pickle_tree *tree, const unsigned char *bytes, size_t size
     if (!step(&m, operation)) break;
   }
   if (m.wrong == NULL || arena_failed(memory)) return mw_fail_memory(error, "reading a pickle");
-  return mw_fail(error, MW_ERROR_FORMAT, "%s: broken pickle at byte %zu: %s", what,
-                 (size_t)(m.at - bytes), m.wrong);
+  return mw_fail(error, MW_ERROR_FORMAT, "%s: broken pickle at byte %zu: %s", what, bytes_read(&m),
+                 m.wrong);
 }

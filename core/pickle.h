@@ -42,8 +42,8 @@ typedef struct {
   size_t persistent_count;
 } pickle_tree;
 
-// `what` names the data in the error line. The tree lives in `memory`, whose use is at most
-// proportional to `size`. Bytes behind the pickle are left alone.
+// `what` names the data in the error line. The tree lives in `memory`, of which it takes at
+// most about 256 bytes for each byte read. Bytes behind the pickle are left alone.
 mw_status pickle_read(pickle_tree *tree, const unsigned char *bytes, size_t size, const char *what,
                       arena *memory, mw_error *error);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A tree may hold the same list many times over; what is visited is counted, not what is stored. So
-// many visits beyond one for each byte of the pickle.
+// A tree may hold the same list many times over; what is visited or passed over is counted, not
+// what is stored. So many visits beyond one for each byte of the pickle.
 enum { DEPTH_LIMIT = 64, VISITS_MORE = 1 << 16, TENSOR_LIMIT = 1 << 17, PATH_LIMIT = 1024 };
 
 typedef struct {
@@ -102,6 +102,15 @@ static mw_status add_tensor(walker *k, const pickle_value *arguments)
                      data, bytes, (size_t)arguments->items[1]->integer, k->error);
 }
 
+static mw_status count_visit(walker *k, unsigned depth)
+{
+  if (depth >= DEPTH_LIMIT || k->visits_left == 0)
+    return mw_fail(k->error, MW_ERROR_FORMAT, "%s: its tree is too deep or too large at %s",
+                   k->w->path, k->path);
+  k->visits_left--;
+  return MW_OK;
+}
+
 static mw_status walk(walker *k, pickle_value *value, unsigned depth);
 
 static mw_status walk_member(walker *k, const char *name, pickle_value *value, unsigned depth)
@@ -130,8 +139,8 @@ static mw_status walk_items(walker *k, const pickle_value *value, unsigned depth
         name = number;
       }
       // The optimizer's state is twice the size of the weights and nobody's business here.
-      if (name != NULL && depth == 0 && strncmp(name, "optimizer", 9) == 0) continue;
-      if (name != NULL) status = walk_member(k, name, value->items[i + 1], depth);
+      bool skipped = name == NULL || (depth == 0 && strncmp(name, "optimizer", 9) == 0);
+      status = skipped ? count_visit(k, depth) : walk_member(k, name, value->items[i + 1], depth);
     }
     return status;
   }
@@ -144,9 +153,8 @@ static mw_status walk_items(walker *k, const pickle_value *value, unsigned depth
 
 static mw_status walk(walker *k, pickle_value *value, unsigned depth)
 {
-  if (depth >= DEPTH_LIMIT || k->visits_left-- == 0)
-    return mw_fail(k->error, MW_ERROR_FORMAT, "%s: its tree is too deep or too large at %s",
-                   k->w->path, k->path);
+  mw_status status = count_visit(k, depth);
+  if (status != MW_OK) return status;
   if (is_call(value, "torch._utils._rebuild_tensor_v2")) return add_tensor(k, value->items[1]);
   if ((is_call(value, "torch._utils._rebuild_parameter") ||
        is_call(value, "torch._utils._rebuild_parameter_with_state")) &&
@@ -160,7 +168,7 @@ static mw_status walk(walker *k, pickle_value *value, unsigned depth)
   if (value->on_path)
     return mw_fail(k->error, MW_ERROR_FORMAT, "%s: its tree is cyclic at %s", k->w->path, k->path);
   value->on_path = true;
-  mw_status status = walk_items(k, value, depth);
+  status = walk_items(k, value, depth);
   value->on_path = false;
   return status;
 }

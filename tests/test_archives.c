@@ -295,6 +295,86 @@ static void a_pickle_that_laughs(void **state)
   expect("too deep or too large");
 }
 
+static void expect_pickle(const buffer *pickle, const char *words)
+{
+  write_archive((const entry[]){{"x/data.pkl", pickle, 0, 0, false}}, 1);
+  expect(words);
+}
+
+static void put_repeated(buffer *b, const char *bytes, size_t size, size_t times)
+{
+  for (size_t i = 0; i < times; i++) put(b, bytes, size);
+}
+
+// One list of pairs becomes a dictionary, six bytes for each.
+static void dictionaries_of_one_list(void **state)
+{
+  (void)state;
+  enum { PAIRS = 8000, DICTIONARIES = 1000 };
+  static buffer pickle;
+  pickle.size = 0;
+  put_text(&pickle, "\x80\x02"
+                    "ccollections\nOrderedDict\nq");
+  put(&pickle, "\0NN\x86q\1](", 8);
+  put_repeated(&pickle, "h\1", 2, PAIRS);
+  put_text(&pickle, "e\x85q\2");
+  put_repeated(&pickle, "h\0h\2R0", 6, DICTIONARIES);
+  put_text(&pickle, "N.");
+  expect_pickle(&pickle, "it repeats itself");
+}
+
+// Two names become a class, six bytes for each.
+static void classes_of_one_long_name(void **state)
+{
+  (void)state;
+  enum { LENGTH = 30000, CLASSES = 4000 };
+  static buffer pickle;
+  pickle.size = 0;
+  put_text(&pickle, "\x80\x04X");
+  put_number(&pickle, LENGTH, 4);
+  put_repeated(&pickle, "a", 1, LENGTH);
+  put(&pickle, "q\0", 2);
+  put_repeated(&pickle,
+               "h\0h\0\x93"
+               "0",
+               6, CLASSES);
+  put_text(&pickle, ".");
+  expect_pickle(&pickle, "it repeats itself");
+}
+
+// Each number lies as far beyond the one before as was borne once.
+static void numbers_far_apart(void **state)
+{
+  (void)state;
+  enum { NUMBERS = 12000, APART = 1024 };
+  static buffer pickle;
+  pickle.size = 0;
+  put_text(&pickle, "\x80\x02N");
+  for (uint64_t i = 0; i < NUMBERS; i++) {
+    put_text(&pickle, "r");
+    put_number(&pickle, i * (APART + 1) + APART, 4);
+  }
+  put_text(&pickle, ".");
+  expect_pickle(&pickle, "out of order");
+}
+
+// Nothing in the dictionary has a name, and it is there ninety thousand times.
+static void a_dictionary_without_names(void **state)
+{
+  (void)state;
+  enum { NAMELESS = 30000, TIMES = 300 };
+  static buffer pickle;
+  pickle.size = 0;
+  put(&pickle, "\x80\x02}q\0(", 6);
+  put_repeated(&pickle, "NN", 2, NAMELESS);
+  put(&pickle, "u](", 3);
+  put_repeated(&pickle, "h\0", 2, TIMES);
+  put(&pickle, "eq\1](", 5);
+  put_repeated(&pickle, "h\1", 2, TIMES);
+  put_text(&pickle, "e.");
+  expect_pickle(&pickle, "too deep or too large");
+}
+
 static void tensors_of_billions(void **state)
 {
   (void)state;
@@ -417,6 +497,10 @@ int main(void)
       cmocka_unit_test(names_that_lead_elsewhere),
       cmocka_unit_test(a_cyclic_pickle),
       cmocka_unit_test(a_pickle_that_laughs),
+      cmocka_unit_test(dictionaries_of_one_list),
+      cmocka_unit_test(classes_of_one_long_name),
+      cmocka_unit_test(numbers_far_apart),
+      cmocka_unit_test(a_dictionary_without_names),
       cmocka_unit_test(tensors_of_billions),
       cmocka_unit_test(what_is_stored_once_under_many_names),
       cmocka_unit_test(tensors_of_one_place),
