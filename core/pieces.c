@@ -19,7 +19,12 @@
 
 enum {
   FILE_LIMIT = 64 << 20,
-  NORMALISED_LIMIT = 1 << 20, // bytes a hostile character map may make of a text
+  // SentencePiece makes pieces of 16 characters at most unless told otherwise.
+  PIECE_LIMIT = 256,
+  // A character map and the marks of spaces may make a text so many times as long. In Unicode's
+  // NFKC U+FDFA becomes the longest, 13 times.
+  TIMES_LONGER = 16,
+  BYTES_LONGER = 64,
   TYPE_NORMAL = 1,
   TYPE_UNKNOWN = 2,
 };
@@ -144,7 +149,9 @@ static bool take_piece(pieces *p, const piece *one)
   if (one->length == 5 && memcmp(one->text, "<pad>", 5) == 0) p->pad = id;
   if (one->length == 4 && memcmp(one->text, "</s>", 4) == 0) p->end = id;
   if (one->type != TYPE_NORMAL) return true;
-  if (one->length == 0 || !lexicon_add(&p->normal, one->text, one->length, id)) return false;
+  if (one->length == 0 || one->length > PIECE_LIMIT ||
+      !lexicon_add(&p->normal, one->text, one->length, id))
+    return false;
   if (one->length > p->longest) p->longest = one->length;
   if (one->score < p->unknown_score) p->unknown_score = one->score;
   return true;
@@ -255,12 +262,13 @@ typedef struct {
   char *bytes;
   size_t length;
   size_t room;
-  bool failed; // memory, or beyond NORMALISED_LIMIT
+  size_t most;
+  bool failed; // memory, or beyond `most`
 } text_buffer;
 
 static void put(text_buffer *b, const char *bytes, size_t length)
 {
-  if (b->failed || length > NORMALISED_LIMIT - b->length) {
+  if (b->failed || length > b->most - b->length) {
     b->failed = true;
     return;
   }
@@ -391,8 +399,8 @@ static size_t trace(const pieces *p, const step *steps, size_t length, uint32_t 
 mw_status pieces_encode(const pieces *p, const char *text, size_t length, uint32_t *ids,
                         size_t rows, size_t *used, size_t *wanted, mw_error *error)
 {
-  text_buffer mapped = {0};
-  text_buffer marked = {0};
+  text_buffer mapped = {.most = TIMES_LONGER * length + BYTES_LONGER};
+  text_buffer marked = {.most = mapped.most};
   step *steps = NULL;
   uint32_t *all = NULL;
   mw_status status = MW_OK;

@@ -117,24 +117,30 @@ static void long_texts_are_cut_before_the_end_mark(void **state)
   pieces_free(p);
 }
 
-// 'x' becomes "a b", 'y' nothing: a double array of one character each.
-static message mapped_model(uint32_t replacement_at)
+// 'x' becomes the text, 'y' nothing: a double array of one character each.
+static message model_that_maps(const char *text, uint32_t replacement_at)
 {
+  uint32_t length = (uint32_t)strlen(text);
   uint32_t map[1 + 256] = {256 * 4};
   uint32_t *unit = map + 1;
   unit[0] = 1 << 10;
   unit[1 ^ 'x'] = 'x' | 1 << 8 | 2 << 10;
   unit[1 ^ 'x' ^ 2] = 0x80000000u | replacement_at;
   unit[1 ^ 'y'] = 'y' | 1 << 8 | 4 << 10;
-  unit[1 ^ 'y' ^ 4] = 0x80000000u | 3;
+  unit[1 ^ 'y' ^ 4] = 0x80000000u | length;
   message normaliser = {.length = 0};
-  char bytes[sizeof map + 4];
+  char bytes[sizeof map + 512];
   memcpy(bytes, map, sizeof map);
-  memcpy(bytes + sizeof map, "a b", 4);
-  put_bytes(&normaliser, 2, bytes, sizeof bytes);
+  memcpy(bytes + sizeof map, text, length + 1);
+  put_bytes(&normaliser, 2, bytes, sizeof map + length + 1);
   message m = good_model();
   put_bytes(&m, 3, normaliser.bytes, normaliser.length);
   return m;
+}
+
+static message mapped_model(uint32_t replacement_at)
+{
+  return model_that_maps("a b", replacement_at);
 }
 
 static void characters_are_mapped_before(void **state)
@@ -226,6 +232,49 @@ static void hostile_files_are_refused(void **state)
   expect_refused(&m, MW_ERROR_MODEL);
 }
 
+// Each character of a text may try every length up to the longest piece.
+static void pieces_are_words_not_books(void **state)
+{
+  (void)state;
+  char text[258];
+  memset(text, 'a', sizeof text - 1);
+  text[257] = '\0';
+  message m = good_model();
+  put_piece(&m, text, -1.0f, 1);
+  expect_refused(&m, MW_ERROR_FORMAT);
+  text[256] = '\0';
+  m = good_model();
+  put_piece(&m, text, -1.0f, 1);
+  pieces_free(parse(&m));
+}
+
+// Nothing in Unicode grows as much as U+FDFA, 13 times.
+static void a_text_grows_only_as_unicode_does(void **state)
+{
+  (void)state;
+  char text[4097];
+  char grown[201];
+  uint32_t ids[4];
+  size_t used;
+  size_t wanted;
+  mw_error error = {""};
+  memset(text, 'x', sizeof text - 1);
+  text[4096] = '\0';
+  memset(grown, 'b', sizeof grown - 1);
+  grown[200] = '\0';
+  message m = model_that_maps(grown, 0);
+  pieces *p = parse(&m);
+  assert_int_not_equal(pieces_encode(p, text, 4096, ids, 4, &used, &wanted, &error), MW_OK);
+  assert_non_null(strstr(error.text, "a text of 4096 bytes is too long for the tokenizer"));
+  pieces_free(p);
+  grown[13] = '\0';
+  m = model_that_maps(grown, 0);
+  p = parse(&m);
+  assert_int_equal(pieces_encode(p, text, 4096, ids, 4, &used, &wanted, &error), MW_OK);
+  assert_int_equal(wanted, 1 + 13 * 4096 + 1);
+  pieces_free(p);
+}
+
 static void files_that_are_missing_are_told(void **state)
 {
   (void)state;
@@ -243,6 +292,8 @@ int main(void)
       cmocka_unit_test(characters_are_mapped_before),
       cmocka_unit_test(every_cut_is_refused_or_whole),
       cmocka_unit_test(hostile_files_are_refused),
+      cmocka_unit_test(pieces_are_words_not_books),
+      cmocka_unit_test(a_text_grows_only_as_unicode_does),
       cmocka_unit_test(files_that_are_missing_are_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
