@@ -64,7 +64,7 @@ mw_status mw_copy_synthesis(const char *model_path, const char *in_path, const c
     if (weights_view_find(&view, "head.out.weight") == NULL) view = weights_under(file, "");
     status = vocos_load(&v, &view, 0, error);
   }
-  if (status == MW_OK) status = sound_read(&in, in_path, error);
+  if (status == MW_OK) status = sound_read(&in, in_path, 0.0, error);
   if (status == MW_OK) status = sound_resample(&at_model_rate, &in, MODEL_HZ, error);
   if (status == MW_OK) status = synthesise(v, &at_model_rate, &made, error);
   if (status == MW_OK) status = sound_resample(&out, &made, in.rate_hz, error);

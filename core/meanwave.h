@@ -59,14 +59,17 @@ MW_API const char *mw_voice_cache(char *path, size_t size);
 
 // ---- Sound in memory ----
 
-// A whole sound file in memory, one channel: `channel` from 1, or 0 for the mean of all.
+// A sound in memory, one channel.
 typedef struct {
   float *samples; // [frames]
   size_t frames;
   unsigned rate_hz;
 } mw_sound;
 
-MW_API mw_status mw_sound_read(mw_sound *read, const char *path, unsigned channel, mw_error *error);
+// The first `seconds` of a file; 0: all of it, refused beyond 1 GB (93 minutes at 48 kHz). `channel`
+// from 1, or 0 for the mean of all.
+MW_API mw_status mw_sound_read(mw_sound *read, const char *path, unsigned channel, double seconds,
+                               mw_error *error);
 MW_API void mw_sound_free(mw_sound *sound);
 // WAV, FLAC, AIFF or OGG by the name's ending; the old file or the whole new one.
 MW_API mw_status mw_sound_save(const mw_sound *sound, const char *path, bool overwrite,

@@ -79,23 +79,29 @@ static mw_status hear(const ears *e, const sound *s, const float *prompt, size_t
 
 static mw_status read_recording(sound *s, const char *path, mw_error *error)
 {
-  enum { SHORTEST_SECONDS = 1, LONGEST_SAMPLES = VOICE_LONGEST_FRAMES * VC_MODEL_HZ / 100 - 1 };
+  // A second more is read than is used: the resampler looks ahead.
+  enum {
+    SHORTEST_SECONDS = 1,
+    READ_SECONDS = VOICE_LONGEST_FRAMES / 100 + 1,
+    LONGEST_SAMPLES = VOICE_LONGEST_FRAMES * VC_MODEL_HZ / 100 - 1,
+  };
   static const float SILENT = 1e-3f; // -60 dB of full scale
   sound recording;
-  mw_status status = sound_read(&recording, path, error);
+  mw_status status = sound_read(&recording, path, READ_SECONDS, error);
   if (status != MW_OK) return status;
   status = sound_resample(s, &recording, VC_MODEL_HZ, error);
   sound_free(&recording);
   if (status == MW_OK && s->frames < SHORTEST_SECONDS * VC_MODEL_HZ)
     status =
         mw_fail(error, MW_ERROR_ARGUMENT, "%s: a voice needs at least a second of speech", path);
+  const char *heard = s->frames > LONGEST_SAMPLES ? "its first minute" : "it";
+  // the prompt's length costs time in every chunk
+  if (s->frames > LONGEST_SAMPLES) s->frames = LONGEST_SAMPLES;
   float peak = 0.0f;
   for (size_t i = 0; status == MW_OK && i < s->frames; i++)
     peak = fmaxf(peak, fabsf(s->samples[i]));
   if (status == MW_OK && peak < SILENT)
-    status = mw_fail(error, MW_ERROR_ARGUMENT, "%s: there is only silence in it", path);
-  // the prompt's length costs time in every chunk
-  if (s->frames > LONGEST_SAMPLES) s->frames = LONGEST_SAMPLES;
+    status = mw_fail(error, MW_ERROR_ARGUMENT, "%s: there is only silence in %s", path, heard);
   return status;
 }
 

@@ -8,11 +8,10 @@
 
 typedef mw_sound sound;
 
-// The mean of all channels, "-" from standard input; NaN and infinity are silence. At most a day of
-// 192 kHz.
-static inline mw_status sound_read(sound *read, const char *path, mw_error *error)
+// The mean of all channels, "-" from standard input; NaN and infinity are silence.
+static inline mw_status sound_read(sound *read, const char *path, double seconds, mw_error *error)
 {
-  return mw_sound_read(read, path, 0, error);
+  return mw_sound_read(read, path, 0, seconds, error);
 }
 
 static inline void sound_free(sound *s)

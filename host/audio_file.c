@@ -48,7 +48,7 @@ static mw_status open_files(audio **opened, const audio_wish *wish, audio_facts 
     snprintf(error->text, sizeof error->text, "out of memory");
     return MW_ERROR_MEMORY;
   }
-  mw_status status = mw_sound_read(&a->in, wish->in, wish->channel, error);
+  mw_status status = mw_sound_read(&a->in, wish->in, wish->channel, 0.0, error);
   if (status != MW_OK) {
     close_files(a);
     return status;

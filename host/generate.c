@@ -223,7 +223,9 @@ static int generate_all(batch *b, order *o, const prompt_list *list, const argum
   }
   o->model = model;
   if (arguments_has(a, "from")) {
-    status = mw_sound_read(&from, arguments_text(a, "from", NULL), 0, &error);
+    // more than the longest sound takes, with a loop's overlap
+    status =
+        mw_sound_read(&from, arguments_text(a, "from", NULL), 0, MW_SOUND_LONGEST + 2.0, &error);
     o->wish.from = &from;
   }
   if (status != MW_OK) {

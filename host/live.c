@@ -330,7 +330,7 @@ static mw_status open_all(live_session *s, const arguments *a, const mw_preset *
     status = mw_voice_open(&s->voice, s->model, voice, mw_voice_cache(cache, sizeof cache), error);
   if (status == MW_OK && s->plays_file && s->backend != &audio_file)
     status = mw_sound_read(&s->file, s->wish.in, arguments_has(a, "channel") ? s->wish.channel : 0,
-                           error);
+                           0.0, error);
   if (s->backend == &audio_file && !arguments_has(a, "channel")) s->wish.channel = 0;
   if (s->plays_file && s->backend != &audio_file && !arguments_has(a, "rate"))
     s->wish.rate_hz = s->file.rate_hz;

@@ -111,7 +111,13 @@ mw_status files_read_clip(const side_state *st, const sound_keys *keys, mw_sound
   side_retrieve_path(st, keys->clip, path);
   if (path[0] != '\0') {
     mw_status status = mw_file_check(path, error);
-    return status == MW_OK ? mw_sound_read(sound, path, 0, error) : status;
+    if (status == MW_OK) status = mw_sound_read(sound, path, 0, MW_SOUND_LONGEST + 1.0, error);
+    if (status != MW_OK || (double)sound->frames <= MW_SOUND_LONGEST * sound->rate_hz)
+      return status;
+    mw_sound_free(sound);
+    snprintf(error->text, sizeof error->text, "%.300s: longer than the %.0f seconds of a sound",
+             path, MW_SOUND_LONGEST);
+    return MW_ERROR_FORMAT;
   }
   const unsigned char *packed = side_retrieve(st, keys->clip_bytes, st->host->atom_Chunk, &bytes);
   if (packed == NULL || bytes < 8 || bytes % 4 != 0) return MW_OK;

@@ -225,7 +225,7 @@ static float *convert(const mw_voice *v, size_t *frames)
 {
   sound s;
   mw_stream *stream = NULL;
-  assert_int_equal(sound_read(&s, recording, NULL), MW_OK);
+  assert_int_equal(sound_read(&s, recording, 0.0, NULL), MW_OK);
   float *out = malloc(s.frames * sizeof(float));
   assert_int_equal(mw_stream_new(&stream, model, v, s.rate_hz, 3, NULL), MW_OK);
   trap_set(true);

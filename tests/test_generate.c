@@ -374,7 +374,7 @@ static void files_are_whole_or_not_there(void **state)
   assert_int_equal(mw_sound_generate_file(model, &wish, &how, path, false, &error), MW_ERROR_IO);
   assert_int_equal(mw_sound_generate_file(model, &wish, NULL, "/none/a.wav", false, &error),
                    MW_ERROR_IO);
-  assert_int_equal(mw_sound_read(&read, path, 0, &error), MW_OK);
+  assert_int_equal(mw_sound_read(&read, path, 0, 0.0, &error), MW_OK);
   assert_int_equal(read.rate_hz, 48000);
   assert_int_equal(read.frames, 14400);
   assert_true(fabs(mw_sound_peak_db(&read) + 3.0) < 1e-4);

@@ -297,7 +297,7 @@ static void what_is_heard_is_recorded(void **state)
   assert_int_equal(mw_recording_lost_frames(r), 0);
   assert_int_equal(mw_recording_finish(r, &error), MW_OK);
   for (unsigned c = 0; c < 2; c++) {
-    assert_int_equal(mw_sound_read(&channels[c], path, c + 1, &error), MW_OK);
+    assert_int_equal(mw_sound_read(&channels[c], path, c + 1, 0.0, &error), MW_OK);
     assert_int_equal(channels[c].frames, frames);
     assert_memory_equal(channels[c].samples, c == 0 ? in : out, frames * sizeof(float));
     mw_sound_free(&channels[c]);

@@ -336,7 +336,7 @@ static mw_status write_and_read(const char *path, mw_error *error)
   const mw_sound sound = {tone, FRAMES / 4, RATE_HZ};
   mw_sound again = {0};
   mw_status status = mw_sound_save(&sound, path, true, error);
-  if (status == MW_OK) status = mw_sound_read(&again, path, 0, error);
+  if (status == MW_OK) status = mw_sound_read(&again, path, 0, 0.0, error);
   mw_sound_free(&again);
   return status;
 }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,6 +69,30 @@ static void a_state_names_no_pipe(void **state)
     logged(h, paths[i]);
     host_close(h);
   }
+}
+
+// A file of a few kilobytes may hold hours of silence.
+static void a_clip_is_no_longer_than_sounds_are(void **state)
+{
+  (void)state;
+  enum { RATE_HZ = 1000 };
+  char path[128];
+  mw_error error;
+  snprintf(path, sizeof path, "%s/clip.flac", sound_home);
+  for (size_t i = 0; i < 2; i++) {
+    size_t frames = (size_t)(MW_SOUND_LONGEST * RATE_HZ) + i;
+    mw_sound sound = {calloc(frames, sizeof(float)), frames, RATE_HZ};
+    assert_int_equal(mw_sound_save(&sound, path, true, &error), MW_OK);
+    mw_sound_free(&sound);
+    lv2_host *h = restored(SOUND, CLIP_KEY, path);
+    sound_settle(h);
+    alarm(0);
+    if (i == 0) assert_int_equal(host_value(h, "status"), READY);
+    if (i == 1) assert_int_not_equal(host_value(h, "status"), READY);
+    if (i == 1) assert_non_null(strstr(host_logged(h), "longer than the 300 seconds"));
+    host_close(h);
+  }
+  unlink(path);
 }
 
 static void a_voice_is_no_pipe(void **state)
@@ -161,6 +186,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_state_names_no_pipe),
+      cmocka_unit_test(a_clip_is_no_longer_than_sounds_are),
       cmocka_unit_test(a_voice_is_no_pipe),
       cmocka_unit_test(a_prompt_file_is_no_pipe),
       cmocka_unit_test(a_clip_is_not_saved_to_standard_output),

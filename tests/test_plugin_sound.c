@@ -415,7 +415,7 @@ static void the_clip_goes_to_a_file_and_shows_its_shape(void **state)
     assert_true(low < 0.0f && high > 0.0f && low >= -1.0f && high <= 1.0f);
     host_send_text(h, SAVE_KEY, PATH, path);
     sound_wait_for(h, SAVE_KEY, path);
-    assert_int_equal(mw_sound_read(&saved, path, 0, &error), MW_OK);
+    assert_int_equal(mw_sound_read(&saved, path, 0, 0.0, &error), MW_OK);
     assert_true(fabs((double)saved.frames / saved.rate_hz - (double)wanted.frames / RATE) < 0.01);
     mw_sound_free(&saved);
     // what is there is not written over, and the sound goes on

@@ -353,7 +353,7 @@ static void files_are_dropped_and_dragged_out(void **state)
     snprintf(uris, sizeof uris, "file://%s\r\n", path);
     assert_non_null(x11_peer_dropped());
     assert_string_equal(x11_peer_dropped(), uris);
-    assert_int_equal(mw_sound_read(&sound, path, 0, &error), MW_OK);
+    assert_int_equal(mw_sound_read(&sound, path, 0, 0.0, &error), MW_OK);
     assert_true(sound.frames > 0);
     mw_sound_free(&sound);
   }

@@ -67,8 +67,8 @@ static void published_files_convert(void **state)
   if (mw_convert_file(&how, in, out, false, &error) != MW_OK) fail_msg("%s", error.text);
   mw_voice_close(voice);
   mw_voice_model_close(model);
-  assert_int_equal(sound_read(&before, in, NULL), MW_OK);
-  assert_int_equal(sound_read(&after, out, NULL), MW_OK);
+  assert_int_equal(sound_read(&before, in, 0.0, NULL), MW_OK);
+  assert_int_equal(sound_read(&after, out, 0.0, NULL), MW_OK);
   assert_int_equal(after.frames, before.frames);
   float peak = 0.0f;
   for (size_t i = 0; i < after.frames; i++) {

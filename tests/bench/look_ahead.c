@@ -115,7 +115,7 @@ int main(int count, char **arguments)
   asr_encoder *formula = NULL;
   float *frames = NULL;
   mw_status status =
-      count == 2 ? mw_sound_read(&sound, arguments[1], 0, &error) : MW_ERROR_ARGUMENT;
+      count == 2 ? mw_sound_read(&sound, arguments[1], 0, 0.0, &error) : MW_ERROR_ARGUMENT;
   if (status == MW_OK) status = mw_voice_model_open(&model, NULL, NULL, 1, &error);
   if (status == MW_OK) status = open_formula(&file, &formula, &error);
   if (status == MW_OK) status = fbank_new(&analysis, &error);

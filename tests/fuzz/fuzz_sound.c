@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
   mw_sound sound = {0};
   mw_error error = {""};
-  if (!fuzz_judge(mw_sound_read(&sound, fuzz_file(bytes, size), 0, &error), &error)) return 0;
+  if (!fuzz_judge(mw_sound_read(&sound, fuzz_file(bytes, size), 0, 0.0, &error), &error)) return 0;
   if (sound.rate_hz == 0) abort();
   for (size_t i = 0; i < sound.frames; i++)
     if (!isfinite(sound.samples[i])) abort();
