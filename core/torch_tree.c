@@ -7,7 +7,13 @@
 
 // A tree may hold the same list many times over; what is visited or passed over is counted, not
 // what is stored. So many visits beyond one for each byte of the pickle.
-enum { DEPTH_LIMIT = 64, VISITS_MORE = 1 << 16, TENSOR_LIMIT = 1 << 17, PATH_LIMIT = 1024 };
+enum {
+  DEPTH_LIMIT = 64,
+  VISITS_MORE = 1 << 16,
+  TENSOR_LIMIT = 1 << 17,
+  PATH_LIMIT = 1024,
+  KEY_LIMIT = 256
+};
 
 typedef struct {
   weights *w;
@@ -44,7 +50,8 @@ bool torch_storage_id(const pickle_value *persistent, const char **key, tensor_d
 {
   const pickle_value *id = persistent->kind == PICKLE_PERSISTENT ? persistent->items[0] : NULL;
   if (id == NULL || id->kind != PICKLE_TUPLE || id->count < 5 ||
-      id->items[1]->kind != PICKLE_GLOBAL || id->items[2]->kind != PICKLE_STRING)
+      id->items[1]->kind != PICKLE_GLOBAL || id->items[2]->kind != PICKLE_STRING ||
+      strnlen(id->items[2]->string, KEY_LIMIT + 1) > KEY_LIMIT) // numbers; they are compared often
     return false;
   *key = id->items[2]->string;
   *known_dtype = storage_dtype(id->items[1]->string, dtype);

@@ -178,15 +178,15 @@ static void expect(const char *words)
 // ---- Pickles ----
 
 // A tensor over the storage of the key, with the shape and strides.
-static void put_tensor(buffer *b, char key, const uint64_t *shape, const uint64_t *stride,
-                       size_t rank)
+static void put_tensor_of(buffer *b, const char *key, size_t key_size, const uint64_t *shape,
+                          const uint64_t *stride, size_t rank)
 {
   put_text(b, "ctorch._utils\n_rebuild_tensor_v2\n((");
   put_text(b, "X\x07");
   put(b, "\0\0\0storage", 10);
-  put_text(b, "ctorch\nFloatStorage\nX\x01");
-  put(b, "\0\0\0", 3);
-  put(b, &key, 1);
+  put_text(b, "ctorch\nFloatStorage\nX");
+  put_number(b, key_size, 4);
+  put(b, key, key_size);
   put(b,
       "X\x03\0\0\0"
       "cpuK\x04tQK\0(",
@@ -202,6 +202,12 @@ static void put_tensor(buffer *b, char key, const uint64_t *shape, const uint64_
   }
   put_text(b, "t\x89"
               "ccollections\nOrderedDict\n)RtR");
+}
+
+static void put_tensor(buffer *b, char key, const uint64_t *shape, const uint64_t *stride,
+                       size_t rank)
+{
+  put_tensor_of(b, &key, 1, shape, stride, rank);
 }
 
 // {"a": tensor}
@@ -375,6 +381,21 @@ static void a_dictionary_without_names(void **state)
   expect_pickle(&pickle, "too deep or too large");
 }
 
+// Storages are told apart by their keys, each with each: short ones.
+static void a_storage_with_a_long_name(void **state)
+{
+  (void)state;
+  static buffer pickle;
+  static char key[257];
+  const uint64_t one = 1;
+  memset(key, '0', sizeof key);
+  pickle.size = 0;
+  put_text(&pickle, "\x80\x02");
+  put_tensor_of(&pickle, key, sizeof key, &one, &one, 1);
+  put_text(&pickle, ".");
+  expect_pickle(&pickle, "a broken storage");
+}
+
 static void tensors_of_billions(void **state)
 {
   (void)state;
@@ -501,6 +522,7 @@ int main(void)
       cmocka_unit_test(classes_of_one_long_name),
       cmocka_unit_test(numbers_far_apart),
       cmocka_unit_test(a_dictionary_without_names),
+      cmocka_unit_test(a_storage_with_a_long_name),
       cmocka_unit_test(tensors_of_billions),
       cmocka_unit_test(what_is_stored_once_under_many_names),
       cmocka_unit_test(tensors_of_one_place),
