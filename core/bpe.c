@@ -109,14 +109,16 @@ static mw_status read_vocabulary(bpe *b, const json_node *root, const char *name
   return MW_OK;
 }
 
+// The merge of the two, or the free place of one; NULL: too far away (LEXICON_STEPS_MOST).
 static merge *merge_place(const bpe *b, uint32_t left, uint32_t right)
 {
   uint64_t hash = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
   size_t at = (hash ^ hash >> 32) & b->merge_mask;
-  for (;; at = (at + 1) & b->merge_mask) {
+  for (size_t step = 0; step < LEXICON_STEPS_MOST; step++, at = (at + 1) & b->merge_mask) {
     merge *m = &b->merges[at];
     if (m->rank == UINT32_MAX || (m->left == left && m->right == right)) return m;
   }
+  return NULL;
 }
 
 static bool read_merge(bpe *b, const char *line, size_t length, uint32_t rank)
@@ -135,7 +137,8 @@ static bool read_merge(bpe *b, const char *line, size_t length, uint32_t rank)
   uint32_t from = intern(b, left, left_length);
   uint32_t to = intern(b, right, right_length);
   merge *m = merge_place(b, from, to);
-  if (m->rank == UINT32_MAX)
+  if (m == NULL) b->symbols.crowded = true;
+  if (m != NULL && m->rank == UINT32_MAX)
     *m = (merge){from, to, intern(b, joined, left_length + right_length), rank};
   return true;
 }
@@ -198,6 +201,8 @@ mw_status bpe_parse(bpe **parsed, const char *vocab, size_t vocab_length, const 
   if (status == MW_OK) status = make_room(b, root->length, lines, error);
   if (status == MW_OK) status = read_vocabulary(b, root, vocab_name, error);
   if (status == MW_OK) status = read_merges(b, merges, merges_length, merges_name, error);
+  if (status == MW_OK && b->symbols.crowded)
+    status = mw_fail(error, MW_ERROR_FORMAT, "%s: its tokens are made to collide", vocab_name);
   if (status == MW_OK && arena_failed(b->memory))
     status = mw_fail_memory(error, "reading a tokenizer");
   if (status == MW_OK)
@@ -286,7 +291,7 @@ static size_t join(const bpe *b, uint32_t *symbols, size_t count)
     merge best = {.rank = UINT32_MAX};
     for (size_t i = 0; i + 1 < count; i++) {
       const merge *m = merge_place(b, symbols[i], symbols[i + 1]);
-      if (m->rank < best.rank) best = *m;
+      if (m != NULL && m->rank < best.rank) best = *m;
     }
     if (best.rank == UINT32_MAX) return count;
     size_t kept = 0;

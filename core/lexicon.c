@@ -30,21 +30,23 @@ static uint64_t hash_of(const char *bytes, size_t length)
   return hash;
 }
 
-// The entry of the string, or the free one where it belongs.
+// The entry of the string, or the free one where it belongs; NULL: too far away.
 static lexicon_entry *place(const lexicon *l, uint64_t hash, const char *bytes, size_t length)
 {
   size_t at = (hash ^ hash >> 32) & l->mask;
-  for (;; at = (at + 1) & l->mask) {
+  for (size_t step = 0; step < LEXICON_STEPS_MOST; step++, at = (at + 1) & l->mask) {
     lexicon_entry *e = &l->entries[at];
     if (e->bytes == NULL) return e;
     if (e->length == length && memcmp(e->bytes, bytes, length) == 0) return e;
   }
+  return NULL;
 }
 
 bool lexicon_add(lexicon *l, const char *bytes, size_t length, uint32_t value)
 {
   lexicon_entry *e = place(l, hash_of(bytes, length), bytes, length);
-  if (e->bytes != NULL) return false;
+  if (e == NULL) l->crowded = true;
+  if (e == NULL || e->bytes != NULL) return false;
   *e = (lexicon_entry){bytes, length, value};
   l->count++;
   return true;
@@ -54,7 +56,7 @@ bool lexicon_find_hashed(const lexicon *l, uint64_t hash, const char *bytes, siz
                          uint32_t *value)
 {
   const lexicon_entry *e = place(l, hash, bytes, length);
-  if (e->bytes == NULL) return false;
+  if (e == NULL || e->bytes == NULL) return false;
   *value = e->value;
   return true;
 }

@@ -18,13 +18,19 @@ typedef struct {
   lexicon_entry *entries; // [mask + 1], open addressing; bytes NULL: free
   size_t mask;
   size_t count;
+  bool crowded; // a string was left out
 } lexicon;
+
+// Of a table that is half empty a string's place is found after a few steps, unless somebody chose
+// strings that all fall on one.
+enum { LEXICON_STEPS_MOST = 1024 };
 
 // Room for `count` strings; false when memory is out.
 bool lexicon_new(lexicon *made, size_t count);
 void lexicon_free(lexicon *l);
 
-// False when the string is there already (and stays as it was). At most `count` calls.
+// False when the string is there already (and stays as it was), or too many fell on its place: then
+// the lexicon is `crowded`. At most `count` calls.
 bool lexicon_add(lexicon *l, const char *bytes, size_t length, uint32_t value);
 bool lexicon_find(const lexicon *l, const char *bytes, size_t length, uint32_t *value);
 

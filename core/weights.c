@@ -11,9 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fnv.h"
 #include "regular_file.h"
 
-enum { NAME_LIMIT = 1024, OVERLAP_LIMIT = 16 };
+enum {
+  NAME_LIMIT = 1024,
+  OVERLAP_LIMIT = 16,
+  STEPS_MOST = 1024, // to a name's place; more only when names were chosen to fall on one
+};
 
 static bool multiply(size_t a, size_t b, size_t *product)
 {
@@ -100,8 +105,8 @@ mw_status weights_add(weights *w, const char *name, tensor_dtype dtype, unsigned
 
 static uint64_t hash_name(const char *name)
 {
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (; *name != '\0'; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001B3u;
+  uint64_t hash = FNV_START;
+  for (; *name != '\0'; name++) hash = fnv_step(hash, *name);
   return hash ^ hash >> 32;
 }
 
@@ -132,10 +137,14 @@ mw_status weights_index(weights *w, mw_error *error)
   w->bucket_mask = buckets - 1;
   for (size_t i = 0; i < w->count; i++) {
     size_t at = hash_name(w->tensors[i].name) & w->bucket_mask;
-    for (; w->buckets[at] != 0; at = (at + 1) & w->bucket_mask)
+    for (size_t step = 0; w->buckets[at] != 0; step++, at = (at + 1) & w->bucket_mask) {
       if (strcmp(w->tensors[w->buckets[at] - 1].name, w->tensors[i].name) == 0)
         return mw_fail(error, MW_ERROR_FORMAT, "%s: tensor %s occurs twice", w->path,
                        w->tensors[i].name);
+      if (step == STEPS_MOST)
+        return mw_fail(error, MW_ERROR_FORMAT, "%s: its tensors' names are made to collide",
+                       w->path);
+    }
     w->buckets[at] = (uint32_t)i + 1;
   }
   return MW_OK;

@@ -86,7 +86,8 @@ static void load_words(word_encoder *e, const loader *l)
     if (line < lines) lexicon_add(&e->words, e->text + at, size, (uint32_t)line);
     at += size + 1;
   }
-  if (line != lines) loader_fail(l, "words: not a list of words with a vector each");
+  if (line != lines || e->words.crowded)
+    loader_fail(l, "words: not a list of words with a vector each");
 }
 
 static size_t count_layers(const loader *l)
