@@ -56,7 +56,9 @@ size_t mw_live_write(mw_live *l, const float *in, size_t frames)
 // stands still until the rings are filled as at the start.
 static void note_starving(mw_live *l, size_t frames)
 {
-  size_t waiting = ring_readable(l->in) + atomic_load_explicit(&l->in_hand, memory_order_acquire);
+  // in this order: a piece on its way from one to the other may count twice, never nowhere
+  size_t waiting = ring_waiting(l->in);
+  waiting += atomic_load_explicit(&l->in_hand, memory_order_acquire);
   double coming = (double)waiting * l->out_hz / l->in_hz;
   size_t wanted = l->starving ? l->spare : frames + l->fade;
   bool starving = (double)ring_readable(l->out) + coming < (double)wanted;

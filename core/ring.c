@@ -48,6 +48,13 @@ size_t ring_writable(const ring *r)
           atomic_load_explicit(&r->read, memory_order_acquire));
 }
 
+// The reader's index first: the writer's, loaded later, is never behind it.
+size_t ring_waiting(const ring *r)
+{
+  size_t read = atomic_load_explicit(&r->read, memory_order_acquire);
+  return atomic_load_explicit(&r->written, memory_order_acquire) - read;
+}
+
 size_t ring_write(ring *r, const float *values, size_t count)
 {
   size_t room = ring_writable(r);

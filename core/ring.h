@@ -24,6 +24,7 @@ size_t ring_capacity(const ring *r);
 
 size_t ring_readable(const ring *r); // reader's thread: at least so many can be read
 size_t ring_writable(const ring *r); // writer's thread
+size_t ring_waiting(const ring *r);  // any thread: no fewer than waited at a moment of the call
 
 // Real time. Write or read up to `count`; the number done comes back.
 size_t ring_write(ring *r, const float *values, size_t count);

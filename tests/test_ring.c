@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <cmocka.h>
 
@@ -62,11 +63,47 @@ static void two_threads_lose_and_repeat_nothing(void **state)
   ring_free(r);
 }
 
+// Writes and reads without a pause, so that both indices move under an onlooker.
+typedef struct {
+  ring *r;
+  atomic_bool enough;
+} busy;
+
+static void *pass_through(void *argument)
+{
+  busy *b = argument;
+  float values[61] = {0.0f};
+  while (!atomic_load_explicit(&b->enough, memory_order_relaxed)) {
+    ring_write(b->r, values, 61);
+    ring_read(b->r, values, 61);
+  }
+  return NULL;
+}
+
+static void an_onlooker_never_counts_below_zero(void **state)
+{
+  (void)state;
+  busy b = {.r = ring_new(64)};
+  pthread_t other;
+  assert_int_equal(ring_waiting(b.r), 0);
+  assert_int_equal(pthread_create(&other, NULL, pass_through, &b), 0);
+  size_t most = 0;
+  for (int i = 0; i < 5000000; i++) {
+    size_t waiting = ring_waiting(b.r);
+    if (waiting > most) most = waiting;
+  }
+  atomic_store(&b.enough, true);
+  pthread_join(other, NULL);
+  assert_true(most < SIZE_MAX / 2);
+  ring_free(b.r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_holds_its_capacity_and_no_more),
       cmocka_unit_test(two_threads_lose_and_repeat_nothing),
+      cmocka_unit_test(an_onlooker_never_counts_below_zero),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
