@@ -195,6 +195,7 @@ void mw_live_set_mute(mw_live *l, bool mute)
 void mw_live_record(mw_live *l, mw_recording *recording)
 {
   l->recording = recording;
+  if (recording != NULL) recording_align(recording);
 }
 
 void mw_live_set_synchronous(mw_live *l, bool synchronous)

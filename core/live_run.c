@@ -131,8 +131,10 @@ void mw_live_read(mw_live *l, float *out, size_t frames)
     memset(out, 0, frames * sizeof(float));
     return;
   }
+  size_t before = atomic_load_explicit(&l->position, memory_order_relaxed);
   read_block(l, out, frames);
-  if (l->recording != NULL) recording_take_out(l->recording, out, frames);
+  size_t moved = atomic_load_explicit(&l->position, memory_order_relaxed) - before;
+  if (l->recording != NULL) recording_take_out(l->recording, out, frames, (long)(frames - moved));
 }
 
 // In the blocks the rings are made for.

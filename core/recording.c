@@ -2,7 +2,8 @@
 //
 // A sound file written while it sounds: two rings, and a thread that looks at them twenty times a
 // second. Input and output are paired by their count, so what is heard at a moment stands beside
-// what came in at that moment.
+// what came in at that moment. Where the output was shifted, for input that was lost or sound that
+// was left out, as much silence is put into the input, or input left out.
 #include "recording.h"
 
 #include <pthread.h>
@@ -25,6 +26,8 @@ struct mw_recording {
   ring *in;        // NULL when only the output is written
   ring *out;
   atomic_ullong lost;
+  atomic_llong shift; // of the input, in all; negative: frames to leave out
+  long long shifted;  // of it, by the thread that writes
   atomic_bool leave;
   bool running;
   pthread_t thread;
@@ -32,17 +35,34 @@ struct mw_recording {
   mw_error error;
 };
 
-void recording_take_in(mw_recording *r, const float *in, size_t frames)
+// Returns the frames lost.
+static long take(mw_recording *r, ring *to, const float *values, size_t frames)
 {
-  if (r->in == NULL) return;
-  size_t done = ring_write(r->in, in, frames);
-  if (done < frames) atomic_fetch_add_explicit(&r->lost, frames - done, memory_order_relaxed);
+  size_t lost = frames - ring_write(to, values, frames);
+  if (lost > 0) atomic_fetch_add_explicit(&r->lost, lost, memory_order_relaxed);
+  return (long)lost;
 }
 
-void recording_take_out(mw_recording *r, const float *out, size_t frames)
+static void add_shift(mw_recording *r, long shift)
 {
-  size_t done = ring_write(r->out, out, frames);
-  if (done < frames) atomic_fetch_add_explicit(&r->lost, frames - done, memory_order_relaxed);
+  if (shift != 0) atomic_fetch_add_explicit(&r->shift, shift, memory_order_relaxed);
+}
+
+void recording_take_in(mw_recording *r, const float *in, size_t frames)
+{
+  if (r->in != NULL) add_shift(r, take(r, r->in, in, frames));
+}
+
+void recording_take_out(mw_recording *r, const float *out, size_t frames, long shift)
+{
+  add_shift(r, shift - take(r, r->out, out, frames));
+}
+
+void recording_align(mw_recording *r)
+{
+  if (r->in == NULL) return;
+  size_t ahead = atomic_load(&r->out->written) - atomic_load(&r->in->written);
+  atomic_store(&r->shift, (long)ahead);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -50,15 +70,21 @@ static size_t smaller(size_t a, size_t b)
   return a < b ? a : b;
 }
 
-// The next frames of both, at the end with silence for input that never came.
+// The next frames of both, at the end with silence for input that never came. Silence that was not
+// due is a shift too: input that comes after all is left out for it.
 static size_t take_pairs(mw_recording *r, float *both, bool ending)
 {
   float in[PIECE_FRAMES] = {0.0f};
   float out[PIECE_FRAMES];
+  long long due = atomic_load_explicit(&r->shift, memory_order_relaxed) - r->shifted;
+  if (due < 0) r->shifted -= (long long)ring_skip(r->in, (size_t)-due);
+  size_t silence = due > 0 ? (size_t)due : 0;
   size_t heard = ring_readable(r->out);
   size_t count = smaller(heard, PIECE_FRAMES);
-  if (!ending && heard < r->patience) count = smaller(count, ring_readable(r->in));
-  ring_read(r->in, in, count);
+  if (!ending && heard < r->patience) count = smaller(count, silence + ring_readable(r->in));
+  silence = smaller(silence, count);
+  size_t came = ring_read(r->in, in + silence, count - silence);
+  r->shifted += (long long)(count - came);
   ring_read(r->out, out, count);
   for (size_t i = 0; i < count; i++) {
     both[2 * i] = in[i];

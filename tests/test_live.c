@@ -168,6 +168,28 @@ static void a_thread_in_time_changes_no_bit(void **state)
   free(threaded);
 }
 
+// A recording side by side; its path's XXXXXX are filled in.
+static mw_recording *record(char *path)
+{
+  mw_recording *r = NULL;
+  mw_error error;
+  int made = mkstemps(path, 4);
+  assert_true(made >= 0);
+  close(made);
+  if (mw_recording_open(&r, path, RATE, true, true, &error) != MW_OK) fail_msg("%s", error.text);
+  return r;
+}
+
+// Channel 1 is what came in, 2 what was heard; `r` NULL: finished before.
+static mw_sound finish(mw_recording *r, const char *path, unsigned channel)
+{
+  mw_sound sound;
+  mw_error error;
+  if (mw_recording_finish(r, &error) != MW_OK) fail_msg("%s", error.text);
+  if (mw_sound_read(&sound, path, channel, 0.0, &error) != MW_OK) fail_msg("%s", error.text);
+  return sound;
+}
+
 // Blocks as they come, until the thread has caught up and the sound is there again.
 static void run_until_in_time(mw_live *l, float *in, float *out, size_t *at, size_t end)
 {
@@ -190,6 +212,9 @@ static void lateness(size_t burst, bool lets_go)
   mw_live *l = make(64, 60.0);
   mw_live_view before;
   mw_live_view view;
+  char path[] = "/tmp/meanwave-late-XXXXXX.wav";
+  mw_recording *r = record(path);
+  mw_live_record(l, r);
   set_mix(l, 0.0f);
   assert_int_equal(mw_live_start(l, NULL), MW_OK);
   size_t at = 0;
@@ -209,6 +234,13 @@ static void lateness(size_t burst, bool lets_go)
   for (size_t i = 0; i < at; i++)
     assert_true(i < delay ? out[i] == 0.0f : fabsf(out[i]) <= fabsf(in[i - delay]));
   mw_live_free(l);
+  // in the recording, too, though not all of the input found room, nor was the last of it served
+  mw_sound came_in = finish(r, path, 1);
+  size_t served = at - delay - BLOCK;
+  assert_int_equal(came_in.frames, at);
+  assert_memory_equal(came_in.samples + served, in + served, BLOCK * sizeof(float));
+  mw_sound_free(&came_in);
+  unlink(path);
   free(in);
   free(out);
 }
@@ -369,12 +401,10 @@ static void hear_pulses(pulses *p, const float *out, double time, double settled
   }
 }
 
-// The input's clock is fast by `ppm`. From 10 s on a little of the input is lost, then the output
-// stands still for a while.
-static void two_clocks(double ppm, double seconds, bool trouble)
+static mw_live *make_two_clocks(void)
 {
   mw_live *l = NULL;
-  mw_live_view view;
+  mw_error error;
   mw_live_setup setup = {.model = model,
                          .voice = voice,
                          .seed = 3,
@@ -382,7 +412,16 @@ static void two_clocks(double ppm, double seconds, bool trouble)
                          .block_frames = OUT_BLOCK,
                          .in_rate_hz = IN_HZ,
                          .in_block_frames = IN_BLOCK};
-  assert_int_equal(mw_live_new(&l, &setup, NULL), MW_OK);
+  if (mw_live_new(&l, &setup, &error) != MW_OK) fail_msg("%s", error.text);
+  return l;
+}
+
+// The input's clock is fast by `ppm`. From 10 s on a little of the input is lost, then the output
+// stands still for a while.
+static void two_clocks(double ppm, double seconds, bool trouble)
+{
+  mw_live *l = make_two_clocks();
+  mw_live_view view;
   set_mix(l, 0.0f);
   float in[IN_BLOCK];
   float out[OUT_BLOCK];
@@ -437,6 +476,105 @@ static void lost_sound_is_made_up_for(void **state)
   two_clocks(-150.0, 30.0, true);
 }
 
+// Pulses through two clocks that agree, in and out by turns.
+typedef struct {
+  double in_time;
+  double out_time;
+} clocks;
+
+static void pass_pulses(mw_live *l, clocks *c, double seconds)
+{
+  float in[IN_BLOCK];
+  float out[OUT_BLOCK];
+  size_t heard = 0;
+  for (double end = c->out_time + seconds; c->out_time < end;) {
+    if (c->in_time + (double)IN_BLOCK / IN_HZ <= c->out_time) {
+      fill_pulses(in, c->in_time, 1.0 / IN_HZ);
+      mw_live_write(l, in, IN_BLOCK);
+      c->in_time += (double)IN_BLOCK / IN_HZ;
+    } else {
+      mw_live_read(l, out, OUT_BLOCK);
+      c->out_time += (double)OUT_BLOCK / RATE;
+      heard += OUT_BLOCK;
+    }
+    if (heard < RATE / 4) continue;
+    heard = 0;
+    usleep(60000); // the recording looks twenty times a second
+  }
+}
+
+static size_t loudest(const float *x, size_t from)
+{
+  size_t at = from;
+  for (size_t i = from; i < from + SECOND; i++)
+    if (x[i] > x[at]) at = i;
+  assert_true(x[at] > 0.3f);
+  return at;
+}
+
+// At so many seconds of the recording, what is heard is what came in, `delay` frames later.
+static void check_apart(const char *path, double seconds, size_t delay)
+{
+  mw_sound in = finish(NULL, path, 1);
+  mw_sound out = finish(NULL, path, 2);
+  size_t from = (size_t)(seconds * RATE);
+  assert_true(in.frames == out.frames && in.frames >= from + 2 * SECOND);
+  size_t came = loudest(in.samples, from);
+  size_t heard = loudest(out.samples, came);
+  if (labs((long)(heard - came) - (long)delay) > RATE / 200)
+    fail_msg("at %.1f s apart by %zu frames, stated %zu", seconds, heard - came, delay);
+  mw_sound_free(&in);
+  mw_sound_free(&out);
+}
+
+static void a_recording_stays_in_step(void **state)
+{
+  (void)state;
+  char path[] = "/tmp/meanwave-step-XXXXXX.wav";
+  mw_live *l = make_two_clocks();
+  mw_recording *r = record(path);
+  clocks c = {.in_time = 0.07};
+  mw_live_record(l, r);
+  mw_live_set_bypass(l, true);
+  pass_pulses(l, &c, 2.3);
+  c.in_time += 0.3; // of the input are lost
+  pass_pulses(l, &c, 4.0);
+  c.out_time += 0.2; // so long the output stands still
+  pass_pulses(l, &c, 4.5);
+  size_t delay = mw_live_delay_frames(l);
+  mw_live_free(l);
+  assert_int_equal(mw_recording_lost_frames(r), 0);
+  assert_int_equal(mw_recording_finish(r, NULL), MW_OK);
+  check_apart(path, 0.4, delay);
+  check_apart(path, 3.4, delay);
+  check_apart(path, 8.4, delay);
+  unlink(path);
+}
+
+// The device goes when more came in than was heard, and comes back.
+static void a_recording_goes_on_in_step(void **state)
+{
+  (void)state;
+  char path[] = "/tmp/meanwave-again-XXXXXX.wav";
+  mw_recording *r = record(path);
+  size_t delay = 0;
+  float in[IN_BLOCK] = {0.0f};
+  for (int turn = 0; turn < 2; turn++) {
+    mw_live *l = make_two_clocks();
+    clocks c = {.in_time = 0.07};
+    mw_live_record(l, r);
+    mw_live_set_bypass(l, true);
+    pass_pulses(l, &c, 3.0);
+    for (int i = 0; i < 20; i++) mw_live_write(l, in, IN_BLOCK);
+    mw_live_read(l, in, 1);
+    delay = mw_live_delay_frames(l);
+    mw_live_free(l);
+  }
+  assert_int_equal(mw_recording_finish(r, NULL), MW_OK);
+  check_apart(path, 3.4, delay);
+  unlink(path);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -449,6 +587,8 @@ int main(void)
       cmocka_unit_test(it_starts_and_stops_a_hundred_times),
       cmocka_unit_test(two_clocks_keep_their_delay),
       cmocka_unit_test(lost_sound_is_made_up_for),
+      cmocka_unit_test(a_recording_stays_in_step),
+      cmocka_unit_test(a_recording_goes_on_in_step),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }
