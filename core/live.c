@@ -145,6 +145,7 @@ void mw_live_reset(mw_live *l)
   l->written = l->served = l->taken = 0;
   l->pushed = l->spare;
   l->rising = 0;
+  l->full = false;
   l->sent = MW_VOICE_CONTROLS;
   l->owed = 0;
   l->shown = 1.0f;

@@ -52,6 +52,7 @@ struct mw_live {
 
   // the writing thread's
   size_t written;
+  bool full; // the last block found too little room
   mw_voice_controls sent;
   live_event events[LIVE_EVENT_COUNT];
   atomic_size_t events_written;

@@ -41,12 +41,22 @@ static bool is_synchronous(mw_live *l)
          !atomic_load_explicit(&l->running, memory_order_relaxed);
 }
 
+// Input is lost. With one clock silence takes its place; with two the level falls, and it is a
+// jump, however many blocks it lasts.
+static void note_full(mw_live *l, bool full)
+{
+  if (l->two_clocks && full && !l->full)
+    atomic_fetch_add_explicit(&l->jumps, 1, memory_order_relaxed);
+  l->full = full;
+}
+
 size_t mw_live_write(mw_live *l, const float *in, size_t frames)
 {
   if (l->two_clocks && !atomic_load_explicit(&l->listening, memory_order_relaxed)) return frames;
   send_controls(l);
   size_t done = ring_write(l->in, in, frames);
   l->written += done;
+  note_full(l, done < frames);
   atomic_store_explicit(&l->begun, true, memory_order_release);
   if (!is_synchronous(l)) sem_post(&l->wake);
   return done;

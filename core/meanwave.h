@@ -273,7 +273,9 @@ MW_API size_t mw_live_spare_frames(const mw_live *live);
 
 // Real time while started and not synchronous.
 MW_API void mw_live_run(mw_live *live, const float *in, float *out, size_t frames);
-MW_API size_t mw_live_write(mw_live *live, const float *in, size_t frames); // returns those taken
+// Returns the frames taken; the others are lost. With two clocks the input counts from the first
+// read on, be it of 0 frames: what is written before is left out, and all of it returned.
+MW_API size_t mw_live_write(mw_live *live, const float *in, size_t frames);
 MW_API void mw_live_read(mw_live *live, float *out, size_t frames);
 
 // Any thread, real time; they hold from the next frame written on, and from the first one when set

@@ -44,6 +44,7 @@ static void say_view(const char *event, const meters_view *v)
   report_number("vocoder_rtf", v->look.vocoder_rtf);
   report_number("slowest_ms", v->look.worst_ms);
   report_number("late", (double)v->look.late);
+  report_number("let_go_frames", (double)v->look.let_go_frames);
   report_number("xruns", (double)v->xruns);
   report_number("jumps", (double)v->look.jumps);
   report_number("drift_ppm", v->look.drift_ppm);

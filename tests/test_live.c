@@ -575,6 +575,22 @@ static void a_recording_goes_on_in_step(void **state)
   unlink(path);
 }
 
+static void input_without_room_is_counted_once(void **state)
+{
+  (void)state;
+  float block[OUT_BLOCK + IN_BLOCK] = {0.0f};
+  mw_live *l = make_two_clocks();
+  mw_live_view view;
+  // before the first read it does not count
+  for (int i = 0; i < 1000; i++) assert_int_equal(mw_live_write(l, block, IN_BLOCK), IN_BLOCK);
+  mw_live_read(l, block, 0);
+  while (mw_live_write(l, block, IN_BLOCK) == IN_BLOCK) continue;
+  assert_int_equal(mw_live_write(l, block, IN_BLOCK), 0);
+  mw_live_look(l, &view);
+  assert_int_equal(view.jumps, 1);
+  mw_live_free(l);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -589,6 +605,7 @@ int main(void)
       cmocka_unit_test(lost_sound_is_made_up_for),
       cmocka_unit_test(a_recording_stays_in_step),
       cmocka_unit_test(a_recording_goes_on_in_step),
+      cmocka_unit_test(input_without_room_is_counted_once),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }
