@@ -122,6 +122,9 @@ static mw_status start_device(live_session *s, mw_error *error)
   if (player) {
     calls.out = resampled ? on_out_play_resampled : on_out_play;
     snprintf(s->facts.in_name, sizeof s->facts.in_name, "%s", s->wish.in);
+    // what is written before the first read does not count; of a file all does
+    float nothing;
+    if (resampled) mw_live_read(s->live, &nothing, 0);
   }
   return s->backend->start(s->device, &calls, error);
 }

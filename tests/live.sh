@@ -101,6 +101,29 @@ if [ "$(number end late "$work/played.json")" = 0 ]; then
     "$work/played.wav" "$(number end delay_frames "$work/played.json")"
 fi
 
+# at another rate than the device's: it is heard from its first frame on, a click of 2.5 ms
+python3 - "$work/click.wav" <<'P'
+import struct, sys, wave
+with wave.open(sys.argv[1], "wb") as f:
+    f.setnchannels(1); f.setsampwidth(2); f.setframerate(16000)
+    f.writeframes(b"".join(struct.pack("<h", 16000 if i % 16 < 8 else -16000) for i in range(40)))
+    f.writeframes(bytes(32000))
+P
+runs "a file at another rate" $run live --json --headless -V birch -i "$work/click.wav" -o pulse \
+  --rate 48000 --mix 0 --headroom 200 --record "$work/clicked.wav"
+holds '"let_go_frames":'
+loud() {
+  python3 - "$1" <<'P'
+import array, sys
+data = open(sys.argv[1], "rb").read()
+sound = array.array("f")
+place = data.index(b"data") + 8
+sound.frombytes(data[place:len(data) - (len(data) - place) % 4])
+sys.exit(0 if max(map(abs, sound), default=0) > 0.1 else 1)
+P
+}
+check "the begin of a file at another rate is lost" loud "$work/clicked.wav"
+
 # microphone to loudspeaker: converted as offline, the delay as displayed, nothing grows
 start duplex -i pulse -o pulse --headroom 60 --record "$work/both.wav" --side-by-side
 $first paplay -d mic_feed "$work/in.wav"
