@@ -201,6 +201,7 @@ mw_status live_session_stop(live_session *s, mw_error *error)
     const struct timespec fade = {.tv_nsec = 60000000};
     if (s->backend != &audio_file) nanosleep(&fade, NULL);
     status = s->backend->stop(s->device, error);
+    mw_live_stop(s->live); // its thread records, too
   }
   mw_status recorded = mw_recording_finish(s->recording, status == MW_OK ? error : NULL);
   s->recording = NULL;
