@@ -129,6 +129,16 @@ static mw_status start_device(live_session *s, mw_error *error)
   return s->backend->start(s->device, &calls, error);
 }
 
+static mw_status end_recording(live_session *s, mw_error *error)
+{
+  uint64_t lost = s->recording != NULL ? mw_recording_lost_frames(s->recording) : 0;
+  if (lost > 0)
+    report_note("the recording lacks %llu frames: the disk was too slow", (unsigned long long)lost);
+  mw_status status = mw_recording_finish(s->recording, error);
+  s->recording = NULL;
+  return status;
+}
+
 // A recording goes on when the device comes back, as long as its rate is the same.
 static mw_status open_device(live_session *s, mw_error *error)
 {
@@ -136,9 +146,8 @@ static mw_status open_device(live_session *s, mw_error *error)
   mw_status status = s->backend->open(&s->device, &s->wish, &s->facts, error);
   if (status != MW_OK || s->recording == NULL || s->facts.out_hz == rate_before) return status;
   report_note("the device came back with another rate: the recording ends here");
-  status = mw_recording_finish(s->recording, error);
-  s->recording = NULL;
-  return status;
+  s->record_path = NULL; // it is whole, no other takes its place
+  return end_recording(s, error);
 }
 
 static void drop_device(live_session *s)
@@ -203,8 +212,7 @@ mw_status live_session_stop(live_session *s, mw_error *error)
     status = s->backend->stop(s->device, error);
     mw_live_stop(s->live); // its thread records, too
   }
-  mw_status recorded = mw_recording_finish(s->recording, status == MW_OK ? error : NULL);
-  s->recording = NULL;
+  mw_status recorded = end_recording(s, status == MW_OK ? error : NULL);
   return status != MW_OK ? status : recorded;
 }
 
