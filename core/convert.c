@@ -260,14 +260,18 @@ static void follow_mean(converter *c, pitch_value heard)
 static void add_pitch(converter *c, const flow_vc_voice *voice)
 {
   float target = flow_vc_voice_pitch(voice);
+  if (c->chunks == 0) c->semitones_told = c->semitones;
+  float step = (c->semitones - c->semitones_told) / (float)c->n;
   for (size_t i = 0; c->chunks == 0 && i < PITCH_AHEAD; i++) hear_pitch(c, i);
   for (size_t i = 0; i < c->n; i++) {
     pitch_value heard = hear_pitch(c, i + PITCH_AHEAD);
     follow_mean(c, heard);
     float moved = isfinite(target) ? heard.octaves - c->pitch_mean + target : heard.octaves;
-    c->told[i] = (pitch_value){moved + c->semitones / 12.0f, heard.voicing};
+    float semitones = c->semitones_told + step * (float)(i + 1);
+    c->told[i] = (pitch_value){moved + semitones / 12.0f, heard.voicing};
     flow_vc_add_pitch(c->m.decoder, c->told[i], c->content + i * c->width);
   }
+  c->semitones_told = c->semitones;
 }
 
 size_t converter_speak(converter *c, const flow_vc_voice *voice, const float *content, size_t ahead,

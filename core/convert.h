@@ -39,8 +39,9 @@ void converter_reset(converter *c, uint64_t seed);
 // on.
 bool converter_guess_ahead(converter *c);
 
-// Real time. Whether the model is told its pitch, and how far that is moved, from the next chunk
-// on: the voice speaks in its own mean plus `semitones`. Without a voice's mean, in the source's.
+// Real time. Whether the model is told its pitch, and how far that is moved; in a straight line
+// within the next chunk. The voice speaks in its own mean plus `semitones`; without a voice's mean,
+// in the source's.
 bool converter_moves_pitch(const converter *c);
 void converter_set_pitch(converter *c, float semitones);
 

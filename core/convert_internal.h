@@ -22,10 +22,11 @@ struct converter {
   arena *memory;
   fbank *analysis;
   asr_state *encoder;
-  pitch_tracker *pitch; // NULL when the decoder is not told
-  float pitch_mean;     // of the source, octaves
-  float pitch_weight;   // voiced frames in it
-  float semitones;
+  pitch_tracker *pitch;            // NULL when the decoder is not told
+  float pitch_mean;                // of the source, octaves
+  float pitch_weight;              // voiced frames in it
+  float semitones;                 // wanted
+  float semitones_told;            // of the last frame before
   const examples *examples;        // NULL for none
   examples_state *likeness;        // NULL when the decoder is not told the pitch
   global_variance_state *variance; // NULL where nothing is known of it

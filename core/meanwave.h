@@ -210,8 +210,8 @@ MW_API void mw_stream_set_voice(mw_stream *stream, const mw_voice *voice);
 MW_API void mw_stream_set_mix(mw_stream *stream, float wet);
 // Of all that is heard, -60 to 24 dB (default 0); glides over 20 ms.
 MW_API void mw_stream_set_gain(mw_stream *stream, float gain_db);
-// Of the converted sound, -24 to 24 semitones (default 0); formants stay those of the voice. A
-// model that is told a pitch takes it from the next chunk on, else it glides over 50 ms.
+// Of the converted sound, -24 to 24 semitones (default 0); formants stay those of the voice. Glides
+// over 50 ms; in a model that is told its pitch, over the next chunk.
 MW_API void mw_stream_set_pitch(mw_stream *stream, float semitones);
 // Silence where the input is softer than the threshold: MW_GATE_OFF (default) to 0 dB of full
 // scale, RMS of 10 ms. Opens 80 ms before the onset (the delay is used for it), holds 200 ms,
