@@ -18,9 +18,11 @@ import subprocess
 import sys
 import time
 
-import torch
-from torch import nn
-from torch.nn import functional as F
+# OpenBLAS's own threads and PyTorch's get into each other's way: with one of the former it is fastest
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "train", "sound"))

@@ -16,9 +16,10 @@ import subprocess
 import sys
 import time
 
-import torch
-from torch import nn
-from torch.nn import functional as F
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads and PyTorch's get into each other's way
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
 
 SIZES = {  # chunk, look-ahead, encoder layers, content frames a call, mel frames of a call, overlap
     "meanvc": (20, 0, 7, 5, 20, 3),
