@@ -161,7 +161,7 @@ static mw_status check_tokenizers(const mw_sound_model *m, mw_error *error)
 
 // `flow_path` names the transformer's file in the folder.
 static mw_status open_system(mw_sound_model *m, const char *folder, const char *flow_path,
-                             mw_error *error)
+                             const char *vocoder_path, mw_error *error)
 {
   const float *text;
   const float *pooled;
@@ -169,6 +169,9 @@ static mw_status open_system(mw_sound_model *m, const char *folder, const char *
   if (status == MW_OK && !holds(m->flow_file, "audio_input_proj.0.weight"))
     status = mw_fail(error, MW_ERROR_MODEL,
                      "%s: neither a sound bundle nor MeanAudio's transformer", flow_path);
+  if (status == MW_OK && vocoder_path != NULL)
+    status =
+        mw_fail(error, MW_ERROR_ARGUMENT, "%s: has a vocoder of its own; name no other", flow_path);
   if (status == MW_OK) status = open_tokenizers(m, folder, error);
   if (status == MW_OK) status = find_parts(m, folder, error);
   if (status == MW_OK) status = load_parts(m, error);
@@ -191,13 +194,14 @@ static mw_status open_system(mw_sound_model *m, const char *folder, const char *
   return MW_OK;
 }
 
-static mw_status open_folder(mw_sound_model *m, const char *folder, mw_error *error)
+static mw_status open_folder(mw_sound_model *m, const char *folder, const char *vocoder_path,
+                             mw_error *error)
 {
   static const char *const flows[] = {"meanaudio_s_full.pth", "meanaudio_s_ac.pth",
                                       "meanaudio_l_full.pth", "fluxaudio_s_full.pth", NULL};
   char path[PATH_SIZE];
   mw_status status = find_published(path, folder, NULL, flows, error);
-  return status == MW_OK ? open_system(m, folder, path, error) : status;
+  return status == MW_OK ? open_system(m, folder, path, vocoder_path, error) : status;
 }
 
 // ---- Bundles ----
@@ -319,7 +323,7 @@ static mw_status open_file(mw_sound_model *m, const char *path, const char *voco
   const char *slash = strrchr(path, '/');
   snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) : 1,
            slash != NULL ? path : ".");
-  return open_system(m, folder, path, error);
+  return open_system(m, folder, path, vocoder_path, error);
 }
 
 static mw_status open_files(mw_sound_model **opened, const char *model_path,
@@ -327,7 +331,7 @@ static mw_status open_files(mw_sound_model **opened, const char *model_path,
 {
   mw_sound_model *m = calloc(1, sizeof *m);
   if (m == NULL) return mw_fail_memory(error, "opening a sound model");
-  mw_status status = is_folder(model_path) ? open_folder(m, model_path, error)
+  mw_status status = is_folder(model_path) ? open_folder(m, model_path, vocoder_path, error)
                                            : open_file(m, model_path, vocoder_path, error);
   if (status == MW_OK) status = check_sizes(m, error);
   if (status == MW_OK)
@@ -353,11 +357,7 @@ static mw_status find_files(model_files *f, const char *model_path, const char *
     status = mw_find_model(f->found[0], sizeof f->found[0], "sound.safetensors", error);
   if (status != MW_OK) return status;
   f->vocoder = vocoder_path;
-  bool bundle = is_bundle(f->model);
-  if (vocoder_path != NULL && !bundle && access(f->model, F_OK) == 0)
-    return mw_fail(error, MW_ERROR_ARGUMENT,
-                   "%s: has a vocoder of its own; name no other", f->model);
-  if (vocoder_path != NULL || !bundle) return MW_OK;
+  if (vocoder_path != NULL || !is_bundle(f->model)) return MW_OK;
   f->vocoder = f->found[1];
   return mw_find_model(f->found[1], sizeof f->found[1], "vocoder.safetensors", error);
 }
