@@ -356,8 +356,8 @@ def run_tests(jobs, environment, at_once=2, seconds=TEST_SECONDS):
 
 
 SANITIZERS = {"asan": "address,undefined", "tsan": "thread"}
-THREADED = ("ring", "pool", "stream", "live", "generate", "places", "plugin_sampler", "plugin_sound",
-            "plugin_voice", "plugin_voice_state")
+THREADED = ("ring", "pool", "stream", "live", "live_clocks", "generate", "places", "plugin_sampler",
+            "plugin_sound", "plugin_voice", "plugin_voice_state")
 
 
 def sanitized_tests(ctx, variant):
